@@ -1,0 +1,19 @@
+/*
+ * clock - wall and monotonic time in nanoseconds, RFC 3339 text.
+ */
+#pragma once
+
+#define CLOCK_TEXT 40
+#define NS_PER_SEC 1000000000ull
+
+uint64_t clock_wall_ns(void); /* since 1970, UTC */
+uint64_t clock_mono_ns(void);
+/* "2006-01-02T15:04:05.000000000Z" with all nine digits; out holds CLOCK_TEXT bytes. */
+char *clock_rfc3339(uint64_t wall_ns, char *out);
+/* As Go's time.RFC3339Nano: trailing zeros of the fraction cut.  0 gives "0001-01-01T00:00:00Z". */
+char *clock_rfc3339_short(uint64_t wall_ns, char *out);
+/* Docker's since/until: seconds[.fraction] since 1970, RFC 3339 (date, date-time, with or without
+ * zone), or a Go duration ("10m", "1h30m") before now_ns. */
+bool clock_parse(struct str s, uint64_t now_ns, uint64_t *ret_ns) MUST_USE;
+/* A Go duration ("300ms", "1m30s"); negative ones are refused. */
+bool clock_parse_duration(struct str s, uint64_t *ret_ns) MUST_USE;

@@ -1,0 +1,41 @@
+/*
+ * cgroup - one control group per container, on cgroup v2 or v1 (each controller's hierarchy).
+ * Every container's group is <hierarchy>/caisson/<64 hex id>.
+ *
+ * The writing half needs root and is used by the keeper and the OCI runtime; the reading half needs
+ * nothing (the files are world-readable) and is used by the engine for stats, top and oom.
+ * Sources: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/ of the kernel.
+ */
+#pragma once
+
+#include "keeper/keeper.h"
+
+enum cgroup_version { CGROUP_V1 = 1, CGROUP_V2 = 2 };
+/* Looks at /sys/fs/cgroup once; -ENOENT when there is neither. */
+int cgroup_detect(enum cgroup_version *ret);
+
+/* ---- writing ------------------------------------------------------------------------------------
+ */
+int cgroup_create(const struct digest *id, const struct keeper_limits *l, struct err *e);
+/* v2: directory descriptor for CLONE_INTO_CGROUP; v1: -EOPNOTSUPP (use cgroup_join). */
+int cgroup_open(const struct digest *id, struct err *e);
+int cgroup_join(const struct digest *id, pid_t pid, struct err *e); /* v1: all hierarchies */
+int cgroup_update(const struct digest *id, const struct keeper_limits *l, struct err *e);
+int cgroup_freeze(const struct digest *id, bool frozen, struct err *e); /* waits until it holds */
+int cgroup_kill(const struct digest *id, int signal, struct err *e);
+int cgroup_remove(const struct digest *id, struct err *e); /* empty groups; absent ones are fine */
+
+/* ---- reading ------------------------------------------------------------------------------------
+ */
+struct cgroup_stats {
+	uint64_t cpu_total_ns, cpu_user_ns, cpu_system_ns;
+	uint64_t throttle_periods, throttled_periods, throttled_ns;
+	uint64_t memory_bytes, memory_max_bytes, memory_limit_bytes, memory_failcnt;
+	uint64_t memory_inactive_file, memory_cache, memory_rss;
+	uint64_t oom_kills;
+	uint64_t pids, pids_limit;
+	uint64_t blk_read_bytes, blk_write_bytes;
+};
+int cgroup_stats(const struct digest *id, struct cgroup_stats *ret, struct err *e);
+/* Host pids of every process, gives an array. */
+int cgroup_pids(const struct digest *id, pid_t **ret, size_t *ret_n, struct err *e);

@@ -1,0 +1,22 @@
+/*
+ * seccomp - filters as search trees.
+ *
+ * seccomp_default.inc (made by tools/gen-seccomp-default.c at build time) holds docker's
+ * compatibility set, minus what design/defaults names, as a prebuilt BPF program for x86-64, i386
+ * and x32 (refused): a balanced tree by system call number, so that the kernel's installation-time
+ * walk stays short.  Nothing is compiled when a container starts.
+ *
+ * seccomp_compile() turns docker's JSON profile form (moby profiles/seccomp: defaultAction,
+ * defaultErrnoRet, archMap, syscalls with names, action, args, includes, excludes, errnoRet) into
+ * the same kind of program, in the engine, when a container is created.
+ */
+#pragma once
+
+#include <linux/filter.h>
+
+#define SECCOMP_PROGRAM_MAX 4096 /* instructions: BPF_MAXINSNS */
+
+/* The prebuilt default filter; n instructions. */
+const struct sock_filter *seccomp_default(size_t *ret_n);
+/* Loads a filter into this thread (no_new_privs or CAP_SYS_ADMIN needed).  0 or negative errno. */
+int seccomp_load(const struct sock_filter *f, size_t n);
