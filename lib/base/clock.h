@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#define CLOCK_TEXT 40
+#define CLOCK_TEXT 80
 #define NS_PER_SEC 1000000000ull
 
 uint64_t clock_wall_ns(void); /* since 1970, UTC */
