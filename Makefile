@@ -57,6 +57,8 @@ GEN   := $(patsubst tools/gen-%.c,$(B)/gen/%.inc,$(wildcard tools/gen-*.c))
 HELP  := $(patsubst tests/bin/%.c,$(B)/tests/%,$(wildcard tests/bin/*.c))
 BENCH := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 obj    = $(patsubst %.c,$(B)/o/%.o,$(1))
+# make V=1 shows whole commands.
+say    = $(if $(V),,@printf '  %-6s%s\n' $(1) $@;)
 
 all: $(PROGS:%=$(B)/bin/%)
 tests: all $(TESTS) $(HELP)
@@ -64,22 +66,22 @@ bench-programs: $(BENCH)
 
 $(B)/o/%.o: %.c Makefile VERSION | $(GEN)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/lib.a: $(call obj,$(CORE))
 	@rm -f $@
-	ar rcsD $@ $^
+	$(call say,AR)ar rcsD $@ $^
 
 # A generator tools/gen-x.c prints x.inc; it may use lib/base and the headers of its subject.
 $(B)/gen/%.inc: tools/gen-%.c $(wildcard lib/base/*.c) $(wildcard lib/*/*.h) $(wildcard lib/seccomp/*.c)
 	@mkdir -p $(@D)
 	gcc $(CPPFLAGS) -std=gnu17 -O1 -DGENERATOR $< $(filter-out $(SIDE),$(wildcard lib/base/*.c)) -o $(@:.inc=.gen)
-	$(@:.inc=.gen) >$@.tmp && mv $@.tmp $@
+	$(call say,GEN)$(@:.inc=.gen) >$@.tmp && mv $@.tmp $@
 
 define program
 $(B)/bin/$(1): $$(call obj,$$(filter-out $$(SIDE),$$(wildcard prog/$(1)/*.c))) $(B)/lib.a
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LINK_$(1))
+	$$(call say,LD)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LINK_$(1))
 endef
 $(foreach p,$(PROGS),$(eval $(call program,$(p))))
 
@@ -88,17 +90,17 @@ progobj = $(if $(filter prog/%,$(1)),$(call obj,$(filter-out %/main.c $(SIDE),$(
 .SECONDEXPANSION:
 $(TESTS): $(B)/test/%: $(B)/o/%.o $$(call progobj,$$*.c) $(B)/lib.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LINK_test)
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(LINK_test)
 $(FUZZ): $(B)/fuzz/%: $(B)/o/%.o $$(call progobj,$$*.c) $(B)/lib.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LINK_test)
+	$(call say,LD)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LINK_test)
 # Small static programs that tests put into images or run beside the product.
 $(HELP): $(B)/tests/%: tests/bin/%.c
 	@mkdir -p $(@D)
-	gcc -D_GNU_SOURCE -std=gnu17 -O1 -Wall -Werror -static -o $@ $<
+	$(call say,CC)gcc -D_GNU_SOURCE -std=gnu17 -O1 -Wall -Werror -static -o $@ $<
 $(BENCH): $(B)/bench/%: bench/%.c
 	@mkdir -p $(@D)
-	gcc -D_GNU_SOURCE -std=gnu17 -O2 -Wall -Werror -static -o $@ $<
+	$(call say,CC)gcc -D_GNU_SOURCE -std=gnu17 -O2 -Wall -Werror -static -o $@ $<
 
 check:
 	./check
