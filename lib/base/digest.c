@@ -23,7 +23,7 @@ static int nibble(char c)
 
 bool digest_parse_hex(struct str s, struct digest *ret)
 {
-	struct digest d;
+	struct digest d = { 0 };
 
 	if (s.n != DIGEST_HEX)
 		return false;
