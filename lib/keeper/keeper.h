@@ -46,7 +46,8 @@ enum keeper_op {
 	KEEPER_LAYER_REMOVE, /*              struct keeper_layer                                 */
 	/* keeper to engine */
 	KEEPER_REPLY = 64, /*              struct keeper_reply                                 */
-	KEEPER_BOOT,	   /*              struct keeper_boot       state dir, run dir, [config] */
+	KEEPER_BOOT,	   /*              struct keeper_boot       state dir, run dir, [config],
+			    *              [ca, certificate, key: when boot.tls] */
 	KEEPER_LISTENER,   /*              struct keeper_listener   listening TCP socket       */
 	KEEPER_CLIENT,	   /*              struct keeper_client     accepted connection        */
 };
@@ -214,6 +215,10 @@ enum keeper_class {
 	KEEPER_CLASS_MEMBER, /* member of the socket's group: own containers, nothing of the host */
 	KEEPER_CLASS_REMOTE, /* mutual TLS */
 };
+/* The handle that stands for every client the engine accepted on TCP itself: rights of class
+ * remote, owner KEEPER_OWNER_REMOTE.  Valid only when the keeper was given a tcp:// host. */
+#define KEEPER_HANDLE_REMOTE UINT64_MAX
+#define KEEPER_OWNER_REMOTE  UINT32_MAX
 struct keeper_client {
 	uint64_t handle;
 	uint32_t uid, gid, pid;
@@ -223,7 +228,8 @@ struct keeper_client {
 /* ---- engine side (client.c): many threads may ask at once ---------------------------------- */
 
 struct keeper;
-/* Unasked messages (LISTENER, CLIENT) go to this function, on the link's own thread; it takes the
+/* Unasked messages (LISTENER, CLIENT, and BOOT unless the caller read it from the socket before
+ * keeper_open) go to this function, on the link's own thread; it takes the
  * descriptors it wants with wire_fd(). */
 typedef void keeper_notify_fn(void *arg, struct wire_msg *m);
 
