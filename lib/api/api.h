@@ -14,6 +14,7 @@
 
 #include "container/container.h"
 #include "event/event.h"
+#include "exec/exec.h"
 #include "image/image.h"
 #include "json/json.h"
 
@@ -24,6 +25,7 @@ struct engine {
 	struct store *blobs;
 	struct image_store *images;
 	struct container_set *containers;
+	struct exec_set *execs; /* made before containers: their hook is exec_health_on_change */
 	struct keeper_boot boot;
 	char id[40]; /* stable, for /info */
 	uint64_t started_ns;

@@ -89,7 +89,9 @@ int http_hijack(struct http_exchange *x, const char *content_type);
 int http_raw_write(struct http_exchange *x, const void *p, size_t n);
 
 /* What the client sends may pass this filter before it goes on (detach keys): it returns how many
- * bytes of p to forward (it may change them), or -ECANCELED to end the relay (detach). */
+ * bytes of p to forward (it may change them, and p has room for HTTP_FILTER_ROOM more, since a
+ * filter may have held bytes back), or -ECANCELED to end the relay (detach). */
+#define HTTP_FILTER_ROOM 64
 typedef ssize_t http_relay_filter(void *arg, char *p, size_t n);
 
 struct http_relay {
@@ -103,6 +105,10 @@ struct http_relay {
 	} from[2];
 	http_relay_filter *filter;
 	void *arg;
+	/* When this becomes readable, what the from-side holds at that moment is forwarded and the
+	 * relay ends as if the from-side had ended (a process ended, but a child of it keeps the
+	 * pipe open).  -1: none.  Borrowed, never read. */
+	int stop;
 };
 /* Relays both ways until the from-side ends, the client is gone or the filter ends it.  Half-closes
  * are passed on in both directions, over TLS too.  Takes r->to and r->from (closes them).

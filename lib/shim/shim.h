@@ -81,7 +81,14 @@ struct shim_record {
 
 /* ---- exec: the guardian of one exec'd process reports on its own SEQPACKET socket ------------ */
 /* Body of each report; with STARTED on a tty one descriptor: the pty master. */
-enum exec_report_type { EXEC_STARTED = 1, EXEC_FAILED, EXEC_EXITED };
+enum exec_report_type {
+	EXEC_STARTED = 1,
+	EXEC_FAILED,
+	EXEC_EXITED,
+	/* The only one from the engine, on the same socket: the guardian kills its process with
+	 * SIGKILL (a health check that took too long).  The end of the socket kills nothing. */
+	EXEC_KILL = 16,
+};
 struct exec_report {
 	uint32_t type;
 	uint32_t pid;	/* STARTED: host pid */
