@@ -112,6 +112,8 @@ fuzz:
 fuzz-build: $(FUZZ)
 bench: all bench-programs
 	bench/run
+soak: tests
+	CYCLES=1000 tests/one build tests/leak/cycles.sh
 lint:
 	tools/lint
 fmt:
@@ -129,7 +131,7 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all tests check unit fuzz fuzz-build bench bench-programs lint fmt install clean
+.PHONY: all tests check unit fuzz fuzz-build bench bench-programs soak lint fmt install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B)/o -name '*.d' 2>/dev/null)
