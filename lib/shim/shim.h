@@ -16,13 +16,23 @@
  *            stdin when SHIM_STDIN_ONCE); from the shim, with a tty raw bytes, else docker's
  *            multiplexed frames (byte 0: 1 stdout, 2 stderr; bytes 4-7 length, big endian), so the
  *            engine relays without parsing.  The shim closes it after the last output byte.
+ * Versions: magic, version and kind stay where they are for ever and a hello is never shorter than
+ * this one; the shim answers a hello of any version by READY, which says its own, and passes over
+ * record types it does not know.
+ *
+ * Peers: only connections whose credentials (SO_PEERCRED) show the uid that called listen() are
+ * served; the socket lies in a directory that only that uid enters besides.
+ *
  * Connections waiting in the backlog are accepted before any output is read, so an attach made
  * before start sees every byte.  A slow attached peer stalls the container's output (as docker):
  * no byte is lost.  A peer that is gone is dropped.
  *
  * Log: every output chunk is appended as log records (log/log.h).  When the log grows past the
  * limit given in HELLO the shim asks the control peer for a new file (ROTATE); until one comes it
- * goes on in the old one.  Its last records are LOG_EXIT (written before EXIT is sent), so the exit
+ * goes on in the old one.  A log that cannot be written (full disk) never stops the container or
+ * its streams: what is lost is counted, and a line on stderr's log says how much as soon as a
+ * write succeeds.  Nothing is fsynced: the page cache outlives every process, and after a power
+ * loss the container is dead and its last lines worth less than its speed.  Its last records are LOG_EXIT (written before EXIT is sent), so the exit
  * code is on disk even if no engine ever returns.
  *
  * End: the container's init ended and its output is drained -> LOG_EXIT -> SHIM_EXIT on control
@@ -62,7 +72,8 @@ struct shim_hello {
 
 enum shim_record_type {
 	/* from the shim */
-	SHIM_READY = 1, /* first record: a = host pid of init, b = 1 when a tty */
+	SHIM_READY = 1, /* first record: a = host pid of init (0: unknown), b = 1 when a tty,
+			 * pad = SHIM_VERSION of the shim */
 	SHIM_EXIT,	/* a = exit code 0..255 (128 + signal), b = wall time in ns */
 	SHIM_ROTATE,	/* the log passed its limit: send LOG */
 	/* to the shim */

@@ -1,0 +1,122 @@
+/*
+ * shim-int - the parts of caisson-shim.
+ *
+ * One struct shim, one thread, no heap: everything that grows has a place below.  Bytes are read
+ * from the container into the stream's own buffer, sent to the attached peers from there and
+ * written to the log from there.  One chunk is under way at a time: until every peer has it, no
+ * more output is read, which is how a slow reader slows the container down instead of losing
+ * bytes.
+ */
+#pragma once
+
+#include <poll.h>
+
+#include "log/log.h"
+#include "shim/shim.h"
+
+#define CONNS_MAX  32
+#define BATCH_SIZE 8192
+#define STDIN_SIZE 4096
+
+enum { OUT, ERR, STREAMS };
+
+/* A line that was begun and the newest chunk behind it. */
+struct stream {
+	int fd;		 /* -EBADF: ended */
+	bool idle;	 /* tty without an open slave: not polled for a while */
+	uint32_t n;	 /* bytes in text */
+	uint32_t logged; /* of these, while a chunk is under way */
+	char text[LOG_LINE_MAX];
+};
+
+struct conn {
+	int fd;
+	uint8_t kind;  /* enum shim_kind; 0: hello not complete */
+	uint8_t flags; /* enum shim_attach_flag */
+	uint8_t have;  /* bytes in `in` */
+	bool stdin_over;
+	int passed;    /* a descriptor that came with a record, or -EBADF */
+	uint32_t sent; /* bytes of the present chunk's frame */
+	union {
+		struct shim_hello hello;
+		struct shim_record record;
+		char bytes[sizeof(struct shim_record)];
+	} in;
+};
+
+struct logfile {
+	int fd;
+	uint64_t size, max; /* max 0: no limit */
+	bool rotate_asked;
+	uint64_t lost;	/* bytes of output that could not be written */
+	uint32_t used;	/* bytes in batch */
+	uint32_t lines; /* of these, bytes of text */
+	char batch[BATCH_SIZE];
+};
+
+struct shim {
+	bool tty;
+	int listener, pidfd, input;
+	uid_t peer_uid;
+	uint64_t init_pid;
+	struct stream stream[STREAMS];
+	struct conn conn[CONNS_MAX];
+	struct logfile log;
+
+	/* The chunk under way: stream[chunk_stream].text + chunk_at, chunk_len bytes. */
+	uint32_t chunk_stream, chunk_at, chunk_len;
+
+	char in_text[STDIN_SIZE];
+	uint32_t in_from, in_to;
+	bool in_close; /* close the container's stdin once it has what we hold */
+
+	bool exited;	      /* init is gone */
+	bool ended;	      /* ... and the log is complete */
+	bool exit_logged;     /* LOG_EXIT is on disk */
+	bool bye;	      /* the engine has the status */
+	uint64_t last_output; /* monotonic */
+	int code;
+	uint64_t exit_time_ns;
+};
+
+/* output.c */
+void output_read(struct shim *s, unsigned which);
+/* Sends what is left of the chunk; when all have it, forgets it. */
+void output_push(struct shim *s);
+/* Logs lines that will not be completed. */
+void output_flush(struct shim *s);
+static inline bool output_busy(const struct shim *s)
+{
+	return s->chunk_len > 0;
+}
+
+/* logfile.c */
+void logfile_init(struct logfile *l, int fd);
+/* Collects a record; logfile_flush() writes what was collected. */
+void logfile_add(struct logfile *l, enum log_stream stream, unsigned flags, const char *text,
+	uint32_t n, uint64_t time_ns);
+int logfile_flush(struct logfile *l);
+int logfile_exit(struct logfile *l, int code, uint64_t time_ns);
+void logfile_switch(struct logfile *l, int fd); /* takes fd */
+
+/* conn.c */
+void conn_accept_all(struct shim *s);
+void conn_drop(struct shim *s, struct conn *c);
+void conn_readable(struct shim *s, struct conn *c);
+/* Asks for a new log file if it is time. */
+void conn_ask_rotation(struct shim *s);
+void conn_tell_exit(struct shim *s);
+static inline bool conn_live(const struct conn *c)
+{
+	return c->fd >= 0;
+}
+/* Attached and shown this stream. */
+bool conn_wants(const struct conn *c, unsigned which);
+
+/* input.c */
+void input_push(struct shim *s);
+void input_close(struct shim *s); /* after what is held was written */
+static inline bool input_full(const struct shim *s)
+{
+	return s->in_from < s->in_to;
+}
