@@ -20,6 +20,9 @@ int cgroup_create(const struct digest *id, const struct keeper_limits *l, struct
 /* v2: directory descriptor for CLONE_INTO_CGROUP; v1: -EOPNOTSUPP (use cgroup_join). */
 int cgroup_open(const struct digest *id, struct err *e);
 int cgroup_join(const struct digest *id, pid_t pid, struct err *e); /* v1: all hierarchies */
+/* For a container in the host's user namespace: docker's device list, everything else refused.
+ * Before any process joins. */
+int cgroup_restrict_devices(const struct digest *id, struct err *e);
 int cgroup_update(const struct digest *id, const struct keeper_limits *l, struct err *e);
 int cgroup_freeze(const struct digest *id, bool frozen, struct err *e); /* waits until it holds */
 int cgroup_kill(const struct digest *id, int signal, struct err *e);
