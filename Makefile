@@ -72,10 +72,11 @@ $(B)/lib.a: $(call obj,$(CORE))
 	@rm -f $@
 	$(call say,AR)ar rcsD $@ $^
 
-# A generator tools/gen-x.c prints x.inc; it may use lib/base and the headers of its subject.
-$(B)/gen/%.inc: tools/gen-%.c $(wildcard lib/base/*.c) $(wildcard lib/*/*.h) $(wildcard lib/seccomp/*.c)
+GENLIB := lib/seccomp/calls.c lib/seccomp/policy.c lib/seccomp/tree.c
+# A generator tools/gen-x.c prints x.inc; it may use lib/base and what does not include an .inc.
+$(B)/gen/%.inc: tools/gen-%.c $(wildcard lib/base/*.c) $(wildcard lib/*/*.h) $(GENLIB)
 	@mkdir -p $(@D)
-	gcc $(CPPFLAGS) -std=gnu17 -O1 -DGENERATOR $< $(filter-out $(SIDE),$(wildcard lib/base/*.c)) -o $(@:.inc=.gen)
+	gcc $(CPPFLAGS) -std=gnu17 -O1 -DGENERATOR $< $(filter-out $(SIDE),$(wildcard lib/base/*.c)) $(GENLIB) -o $(@:.inc=.gen)
 	$(call say,GEN)$(@:.inc=.gen) >$@.tmp && mv $@.tmp $@
 
 define program
