@@ -28,7 +28,7 @@ engine_pid=''
 TEST_ENGINE=${TEST_ENGINE:-caisson}
 
 # ---- TAP ---------------------------------------------------------------------------------------
-note() { printf '%s\n' "$*" | cut -c1-600 | sed 's/^/# /'; }
+note() { printf '%s\n' "$*" | cut -c1-600 | head -n 25 | sed 's/^/# /'; }
 pass() { tests_run=$((tests_run + 1)); echo "ok $tests_run - $test_name: $1"; }
 fail() { # TEXT [DIAGNOSTIC...]
 	tests_run=$((tests_run + 1)) tests_failed=$((tests_failed + 1))
@@ -108,7 +108,7 @@ engine_start() { # [CAISSOND-FLAGS...]: starts the current engine and waits for 
 			>>"$log" 2>&1 </dev/null 9>&- &
 		echo $! >"$work/$engine.pid"
 	fi
-	engine_pid=$(cat "$work/$engine.pid")
+	engine_pid=$(cat "$work/$engine.pid" 2>/dev/null)
 	if ! until_true 20 answers; then
 		fail "the engine starts and answers" "$(tail -n 20 "$log")"
 		finish
@@ -150,32 +150,51 @@ status_field() { # PID FIELD, of /proc/PID/status
 }
 
 # ---- the end -----------------------------------------------------------------------------------
-# Host processes that still have to do with this test: by command line, root, mounts or open files.
+# Host processes of this test's engines, and only those: the daemons and shims that carry its folder
+# in their command line or hold a file of its data root, and members of its containers' control
+# groups.  This list is killed when a test is broken off, so it is strict: it must be impossible
+# that a process of anything else on the machine is in it (mount tables, say, are no criterion:
+# every process of the host shows every mount of the host).
+test_started=$(awk '{ sub(/.*\) /, ""); print $20 }' /proc/$$/stat)
+ours() { # PID: started after this test, and not part of it
+	[ "$1" -gt 1 ] && [ "$1" != $$ ] && [ "$1" != "$BASHPID" ] &&
+		[ "$(awk '{ sub(/.*\) /, ""); print $20 }' "/proc/$1/stat")" -ge "$test_started" ]
+}
 strays() {
 	local p
-	for p in /proc/[0-9]*; do
-		[ "${p#/proc/}" = $$ ] || [ "${p#/proc/}" = "$BASHPID" ] && continue
-		if tr '\0' ' ' <"$p/cmdline" 2>/dev/null | grep -qF "$work/" || grep -qF "$work/" "$p/mountinfo" 2>/dev/null; then
-			echo "${p#/proc/}"
-		elif find "$p/fd" -lname "$work/*.data/*" -print -quit 2>/dev/null | grep -q .; then
-			echo "${p#/proc/}"
-		fi
-	done
+	{
+		for p in $(pgrep -f '^([^ ]*/)?(caisson|dockerd|containerd)[^ /]*( |$)'); do
+			if tr '\0' ' ' <"/proc/$p/cmdline" | grep -qF "$work/" ||
+				find "/proc/$p/fd" -lname "$work/*.data/*" -print -quit | grep -q .; then
+				ours "$p" && echo "$p"
+			fi
+		done
+		for p in $(groups_of "$work/ids" | sed 's,$,/cgroup.procs,' | xargs -r cat | sort -un); do
+			ours "$p" && echo "$p"
+		done
+	} 2>/dev/null # processes end while we look
 }
 describe() { local p; for p; do echo "pid $p: $(tr '\0' ' ' <"/proc/$p/cmdline" 2>/dev/null | cut -c1-120)"; done; }
 no_strays() { [ -z "$(strays)" ]; }
-groups_of() { # FILE of container ids: cgroup folders that still carry one
-	[ -s "$1" ] && find /sys/fs/cgroup -maxdepth 4 -type d 2>/dev/null | grep -Ff "$1"
+groups_of() { # FILE of container ids: cgroup folders of one of them (a whole id of 64 digits)
+	[ -s "$1" ] || return 0
+	find /sys/fs/cgroup -mindepth 2 -maxdepth 5 -type d 2>/dev/null | awk -v ids="$1" '
+		BEGIN { while ((getline id <ids) > 0) if (id ~ /^[0-9a-f]+$/ && length(id) == 64) known[id] = 1 }
+		match($0, /[0-9a-f]+$/) && RLENGTH == 64 && (substr($0, RSTART) in known)'
 }
 no_groups() { [ -z "$(groups_of "$work/ids")" ]; }
 
-clear_engine() { # removes every container, remembers the ids, stops the engine
-	use_engine "$1"
-	[ -n "$engine_pid" ] && [ -d "/proc/$engine_pid" ] || return 0
+note_ids() { # of every container the current engine has or had, as far as can be known
 	{
 		docker events --since 0 --until "$(($(date +%s) + 1))" --filter event=create --format '{{.Actor.ID}}'
 		docker ps -aq --no-trunc
-	} 2>/dev/null | sort -u | grep -E '^[0-9a-f]{64}$' >>"$work/ids"
+		ls "$data/containers"
+	} 2>/dev/null | sort -u | grep -xE '[0-9a-f]{64}' >>"$work/ids"
+}
+clear_engine() { # removes every container, remembers the ids, stops the engine
+	use_engine "$1"
+	[ -n "$engine_pid" ] && [ -d "/proc/$engine_pid" ] || return 0
+	note_ids
 	docker ps -aq 2>/dev/null | xargs -r docker rm -f >"$work/rm.out" 2>&1 ||
 		fail "the last containers can be removed" "$(tail -n 3 "$work/rm.out")"
 	engine_stop
@@ -208,6 +227,7 @@ finish() { # last call of every test
 }
 undo() { # whatever happened: nothing of this test stays
 	local p m
+	ls "$work"/*.data/containers 2>/dev/null | grep -xE '[0-9a-f]{64}' >>"$work/ids"
 	for p in $(strays); do kill -KILL "$p" 2>/dev/null; done
 	until_true 5 no_strays || :
 	while read -r m; do umount -l "$m" 2>/dev/null; done \
