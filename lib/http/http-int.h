@@ -15,18 +15,22 @@
 #include <stdatomic.h>
 #include <sys/uio.h>
 
-#define HTTP_TIMEOUT_MS	    30000
-#define HTTP_LINGER_MS	    2000
-#define HTTP_DRAIN_MAX	    (256u << 10)
-#define HTTP_EXTRA_MAX	    8192
-#define HTTP_SCRATCH	    (HTTP_HEAD_MAX + 512)
-#define HTTP_PARAMS_MAX	    1024
-#define HTTP_CHUNK_LINE	    256
-#define HTTP_TRAILER_MAX    8192
-#define HTTP_RELAY_BUFFER   65536
-#define HTTP_CONNS_MAX	    4096
-#define HTTP_HANDSHAKES	    256
-#define HTTP_STACK	    (256u << 10)
+#define HTTP_TIMEOUT_MS	  30000
+#define HTTP_LINGER_MS	  5000
+#define HTTP_DRAIN_MAX	  (256u << 10)
+#define HTTP_EXTRA_MAX	  8192
+#define HTTP_SCRATCH	  (HTTP_HEAD_MAX + 16384)
+#define HTTP_PARAMS_MAX	  1024
+#define HTTP_CHUNK_LINE	  256
+#define HTTP_TRAILER_MAX  8192
+#define HTTP_RELAY_BUFFER 65536
+#define HTTP_CONNS_MAX	  4096
+#define HTTP_HANDSHAKES	  256
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HTTP_STACK (2u << 20)
+#else
+#define HTTP_STACK (256u << 10)
+#endif
 #define HTTP_WORKER_IDLE_MS 10000
 
 /* ---- pure: chunked coding (RFC 9112, 7.1) ------------------------------------------------------
@@ -69,12 +73,19 @@ int http_path_check(const char *path);
  */
 enum http_conn_state { CONN_HANDSHAKE, CONN_HEAD, CONN_LINGER };
 
+/* What an epoll event points to. */
+struct http_source {
+	enum { SOURCE_WAKE, SOURCE_LISTENER, SOURCE_CONN } kind;
+};
+
 struct http_conn {
+	struct http_source source;
 	int fd;
-	SSL *ssl;     /* NULL: plain */
-	short want;   /* TLS: what poll must wait for before the last operation is tried again */
-	bool broken;  /* TLS failed for good: no close_notify */
-	bool is_unix; /* else TCP */
+	SSL *ssl;    /* NULL: plain */
+	short want;  /* TLS: what poll must wait for before the last operation is tried again */
+	bool broken; /* TLS failed for good: no close_notify */
+	bool ended;  /* http_conn_end() was called */
+	bool parked; /* no thread has it; guarded by the server's lock */
 	enum http_conn_state state;
 	struct http_peer peer;
 	char *saved; /* bytes of a head that is not complete, while parked */
@@ -92,7 +103,7 @@ bool http_conn_pending(const struct http_conn *c);
 ssize_t http_conn_read(struct http_conn *c, void *p, size_t n, int timeout_ms);
 int http_conn_write(struct http_conn *c, struct iovec *iov, int count, int timeout_ms);
 /* Tells the peer that nothing more will come. */
-void http_conn_end(struct http_conn *c);
+void http_conn_end(struct http_conn *c, int timeout_ms);
 void http_conn_free(struct http_conn *c);
 
 /* ---- an exchange -------------------------------------------------------------------------------
@@ -103,9 +114,10 @@ struct http_exchange {
 	struct http_conn *conn;
 	const struct http_server_options *options;
 	struct http_head head;
-	/* What was read beyond the head: body bytes, or the next request. */
+	/* The bytes read: the head, up to head_end (the views of `head` point there), and what came
+	 * after it and is not used yet, in[in_off..in_n): body bytes, or the next request. */
 	char *in;
-	size_t in_off, in_n, in_cap;
+	size_t head_end, in_off, in_n, in_cap;
 	/* The decoded path and parameters, one allocation. */
 	char *path;
 	struct http_param *params;
@@ -118,7 +130,8 @@ struct http_exchange {
 	int body_error;
 
 	bool replied, streaming, chunked, no_body, hijacked;
-	bool close; /* the connection ends with this exchange */
+	bool close;  /* the connection ends with this exchange */
+	bool failed; /* a write failed: the client is gone */
 	bool extra_bad;
 	size_t extra_n;
 	char extra[HTTP_EXTRA_MAX];
