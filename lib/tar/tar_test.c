@@ -407,7 +407,7 @@ static void test_pax(void **state)
 /* Zeros packed about 1:1000 (10 GiB in 10 MB): refused at bounded memory and disk. */
 static void test_bomb(void **state)
 {
-	auto_buf struct buf b = BUF(64 << 20), head = BUF(4096), one_mb = BUF(1 << 20);
+	auto_buf struct buf b = BUF(64 << 20), head = BUF(4096), one_mb = BUF(2 << 20);
 	static char zero[1 << 20];
 
 	(void)state;

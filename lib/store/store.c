@@ -1,0 +1,215 @@
+#include "store/store.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <sys/stat.h>
+
+struct store {
+	int blobs, tmp;
+};
+
+static int sub_dir(int dir, const char *name, struct err *e)
+{
+	int fd;
+
+	if (mkdirat(dir, name, 0700) < 0 && errno != EEXIST)
+		return err_set(e, ERR_SYSTEM, errno, "making the store's directory \"%s\"", name);
+	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(e, ERR_SYSTEM, errno, "opening the store's directory \"%s\"", name);
+	return fd;
+}
+
+/* What a crash left in tmp/ was never visible: away with it. */
+static void sweep(int tmp)
+{
+	int fd = openat(tmp, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *de;
+
+	while (d && (de = readdir(d)))
+		if (str_starts(str_of(de->d_name), STR("blob-")))
+			(void)unlinkat(tmp, de->d_name, 0);
+	if (d)
+		(void)closedir(d);
+	else
+		fd_close(fd);
+}
+
+int store_open(int dir, struct store **ret, struct err *e)
+{
+	auto_close int blobs = sub_dir(dir, "blobs", e);
+	auto_close int sha = -EBADF;
+	auto_close int tmp = -EBADF;
+	struct store *s;
+
+	if (blobs < 0)
+		return blobs;
+	sha = sub_dir(blobs, "sha256", e);
+	if (sha < 0)
+		return sha;
+	tmp = sub_dir(dir, "tmp", e);
+	if (tmp < 0)
+		return tmp;
+	sweep(tmp);
+	s = xcalloc(1, sizeof(*s));
+	s->blobs = steal_fd(&sha);
+	s->tmp = steal_fd(&tmp);
+	*ret = s;
+	return 0;
+}
+
+int store_begin(struct store *s, uint64_t max, struct store_writer *ret, struct err *e)
+{
+	struct digest name;
+	char hex[DIGEST_HEX + 1];
+
+	*ret = (struct store_writer){ .store = s, .fd = -EBADF, .max = max };
+	digest_random(&name);
+	(void)snprintf(ret->tmp, sizeof(ret->tmp), "blob-%.32s", digest_hex(&name, hex));
+	ret->fd = openat(s->tmp, ret->tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (ret->fd < 0)
+		return err_set(e, ERR_SYSTEM, errno, "making a blob");
+	ret->md = EVP_MD_CTX_new();
+	BUG_ON(!ret->md || EVP_DigestInit_ex(ret->md, EVP_sha256(), NULL) != 1);
+	return 0;
+}
+
+int store_write(struct store_writer *w, const void *p, size_t n, struct err *e)
+{
+	int r;
+
+	if (n > w->max - w->size)
+		return err_set(e, ERR_LIMIT, EFBIG, "a blob is larger than %llu bytes",
+			(unsigned long long)w->max);
+	r = fd_write_all(w->fd, p, n);
+	if (r < 0)
+		return err_set(e, ERR_SYSTEM, -r, "writing a blob");
+	BUG_ON(EVP_DigestUpdate(w->md, p, n) != 1);
+	w->size += n;
+	return 0;
+}
+
+void store_abort(struct store_writer *w)
+{
+	if (w->fd < 0)
+		return;
+	fd_close(steal_fd(&w->fd));
+	EVP_MD_CTX_free(steal_ptr(&w->md));
+	(void)unlinkat(w->store->tmp, w->tmp, 0);
+}
+
+static int check_expected(const struct digest *got, const struct digest *expect, struct err *e)
+{
+	char a[DIGEST_TEXT + 1], b[DIGEST_TEXT + 1];
+
+	if (!expect || digest_eq(got, expect))
+		return 0;
+	return err_set(e, ERR_UNTRUSTED, EBADMSG, "a blob has digest %s where %s was promised",
+		digest_text(got, a), digest_text(expect, b));
+}
+
+/* Data first, then the name, then the directory: after a crash a name means the whole blob. */
+static int publish(struct store_writer *w, const struct digest *d, struct err *e)
+{
+	char hex[DIGEST_HEX + 1];
+
+	if (fdatasync(w->fd) < 0)
+		return err_set(e, ERR_SYSTEM, errno, "syncing a blob");
+	if (renameat(w->store->tmp, w->tmp, w->store->blobs, digest_hex(d, hex)) < 0)
+		return err_set(e, ERR_SYSTEM, errno, "keeping blob %s", hex);
+	if (fsync(w->store->blobs) < 0)
+		return err_set(e, ERR_SYSTEM, errno, "syncing the blob directory");
+	return 0;
+}
+
+int store_commit(struct store_writer *w, const struct digest *expect, struct digest *ret_digest,
+	uint64_t *ret_size, struct err *e)
+{
+	struct digest d;
+	int r;
+
+	BUG_ON(w->fd < 0 || EVP_DigestFinal_ex(w->md, d.b, NULL) != 1);
+	r = check_expected(&d, expect, e);
+	/* A blob that is there already is the same bytes: keep the old one and its place on disk.
+	 */
+	if (r == 0 && !store_has(w->store, &d))
+		r = publish(w, &d, e);
+	if (r == 0) {
+		if (ret_digest)
+			*ret_digest = d;
+		if (ret_size)
+			*ret_size = w->size;
+	}
+	store_abort(w);
+	return r;
+}
+
+int store_get(struct store *s, const struct digest *d, uint64_t *ret_size, struct err *e)
+{
+	char hex[DIGEST_HEX + 1];
+	auto_close int fd = openat(s->blobs, digest_hex(d, hex), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 && errno == ENOENT)
+		return err_set(e, ERR_NOT_FOUND, ENOENT, "blob sha256:%s is not there", hex);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_set(e, ERR_SYSTEM, errno, "opening blob sha256:%s", hex);
+	if (ret_size)
+		*ret_size = (uint64_t)st.st_size;
+	return steal_fd(&fd);
+}
+
+bool store_has(struct store *s, const struct digest *d)
+{
+	char hex[DIGEST_HEX + 1];
+
+	return faccessat(s->blobs, digest_hex(d, hex), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int store_read(struct store *s, const struct digest *d, struct buf *out, struct err *e)
+{
+	char hex[DIGEST_HEX + 1];
+	auto_close int fd = store_get(s, d, NULL, e);
+	struct digest got;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	buf_clear(out);
+	r = buf_read_fd(out, fd);
+	if (r < 0)
+		return err_set(e, r == -EMSGSIZE ? ERR_LIMIT : ERR_SYSTEM, -r,
+			"reading blob sha256:%s", digest_hex(d, hex));
+	BUG_ON(EVP_Digest(buf_view(out).p, out->n, got.b, NULL, EVP_sha256(), NULL) != 1);
+	if (!digest_eq(&got, d))
+		return err_set(e, ERR_CORRUPT, EBADMSG,
+			"blob sha256:%s is damaged on disk: remove the image and load it again",
+			digest_hex(d, hex));
+	return 0;
+}
+
+int store_put(struct store *s, struct str bytes, struct digest *ret, struct err *e)
+{
+	struct store_writer w;
+	int r = store_begin(s, bytes.n, &w, e);
+
+	if (r < 0)
+		return r;
+	r = store_write(&w, bytes.p, bytes.n, e);
+	if (r < 0) {
+		store_abort(&w);
+		return r;
+	}
+	return store_commit(&w, NULL, ret, NULL, e);
+}
+
+int store_delete(struct store *s, const struct digest *d, struct err *e)
+{
+	char hex[DIGEST_HEX + 1];
+
+	if (unlinkat(s->blobs, digest_hex(d, hex), 0) < 0 && errno != ENOENT)
+		return err_set(e, ERR_SYSTEM, errno, "removing blob sha256:%s", hex);
+	return 0;
+}
