@@ -141,6 +141,16 @@ void container_wait_begin(struct container *c, enum container_wait w, struct con
 int container_wait_end(struct container *c, const struct container_waiter *w, int cancel_fd,
 	int *ret_code, char **ret_error);
 
+/* Connects to the shim as hello says, making its listener first when the container does not run:
+ * the connection then waits for the start and misses nothing.  Gives the socket. */
+struct shim_hello;
+int container_attach_socket(struct container *c, const struct shim_hello *hello, struct err *e);
+/* Publishes an event of c with docker's attributes (labels, image, name) and the given pairs. */
+void container_event(struct container *c, const char *action, ...) __attribute__((sentinel));
+/* How many containers use an image: for image_store_options.users; arg: struct container_set *. */
+unsigned container_image_users(
+	void *arg, const struct digest *image, bool *ret_running, char *ret_container);
+
 /* ---- documents
  * ------------------------------------------------------------------------------------ */
 json_t *container_inspect(struct container *c, bool size); /* gives */

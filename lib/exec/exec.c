@@ -88,6 +88,11 @@ bool exec_tty(const struct exec *x)
 	return x->tty;
 }
 
+const struct exec_keys *exec_keys(const struct exec *x)
+{
+	return &x->keys;
+}
+
 struct container *exec_container(struct exec *x)
 {
 	return x->c;
@@ -156,7 +161,7 @@ void exec_event_command(struct exec *x, const char *action)
 		(void)buf_c(&b, ' ');
 		(void)buf_z(&b, json_string_value(arg));
 	}
-	exec_container_event(x->set->events, x->c, buf_view(&b).p, "execID", x->id, NULL, NULL);
+	exec_event(x->set, x->c, buf_view(&b).p, "execID", x->id, NULL, NULL);
 }
 
 int exec_find(struct exec_set *s, const struct http_peer *peer, const char *id, struct exec **ret,
@@ -248,8 +253,8 @@ int exec_check_running(struct exec *x, struct err *e)
 	return r;
 }
 
-void exec_container_event(struct event_log *l, struct container *c, const char *action,
-	const char *name1, const char *value1, const char *name2, const char *value2)
+void exec_event(struct exec_set *s, struct container *c, const char *action, const char *name1,
+	const char *value1, const char *name2, const char *value2)
 {
 	auto_json json_t *attrs = json_object();
 	auto_free char *image = NULL;
@@ -264,5 +269,5 @@ void exec_container_event(struct event_log *l, struct container *c, const char *
 		(void)json_object_set_new(attrs, name1, json_string(value1));
 	if (name2)
 		(void)json_object_set_new(attrs, name2, json_string(value2));
-	event_publish_json(l, c->owner, "container", action, c->hex, image, attrs);
+	event_publish_json(s->events, c->owner, "container", action, c->hex, image, attrs);
 }

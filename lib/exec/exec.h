@@ -17,6 +17,7 @@
 #include "container/container.h"
 
 struct exec;
+struct exec_keys;
 struct exec_set;
 /* Borrows both for ever (one per process); the set is never freed but by tests. */
 struct exec_set *exec_set_new(struct keeper *k, struct event_log *events);
@@ -38,7 +39,8 @@ static inline void exec_unref_p(struct exec **x)
 }
 const char *exec_id(const struct exec *x); /* 64 hex digits */
 bool exec_tty(const struct exec *x);
-struct container *exec_container(struct exec *x); /* borrows */
+const struct exec_keys *exec_keys(const struct exec *x); /* borrows; copy it to filter */
+struct container *exec_container(struct exec *x);	 /* borrows */
 /* The container runs and is not paused; else docker's 409. */
 int exec_check_running(struct exec *x, struct err *e);
 json_t *exec_inspect(struct exec *x); /* gives */
@@ -88,8 +90,3 @@ struct exec_keys {
 int exec_keys_parse(struct str text, struct exec_keys *ret);
 /* http_relay_filter; arg: struct exec_keys. */
 ssize_t exec_keys_filter(void *arg, char *p, size_t n);
-
-/* Publishes an event of a container with docker's attributes (labels, image, name) and up to two
- * more (NULL: none).  Takes c->lock. */
-void exec_container_event(struct event_log *l, struct container *c, const char *action,
-	const char *name1, const char *value1, const char *name2, const char *value2);

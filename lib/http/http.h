@@ -109,9 +109,13 @@ struct http_relay {
 	 * relay ends as if the from-side had ended (a process ended, but a child of it keeps the
 	 * pipe open).  -1: none.  Borrowed, never read. */
 	int stop;
+	/* The relay ends with 0 when the client half-closes and its bytes were passed on. */
+	bool end_with_client;
 };
 /* Relays both ways until the from-side ends, the client is gone or the filter ends it.  Half-closes
  * are passed on in both directions, over TLS too.  Takes r->to and r->from (closes them).
+ * The connection ends after the handler returns: who sees its end finds what the handler did
+ * after the relay.
  * 0 at the from-side's end, -ECANCELED by the filter, -EPIPE when the client went away. */
 int http_relay(struct http_exchange *x, struct http_relay *r);
 

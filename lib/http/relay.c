@@ -286,7 +286,7 @@ static int run(struct relay *s)
 			r = pump_down(s);
 		if (r < 0)
 			return r;
-		if (from_ended(s))
+		if (from_ended(s) || (s->to_ended && s->r->end_with_client))
 			return 0;
 		if (s->client_hung_up && s->client_ended && empty(&s->up))
 			return -EPIPE;
@@ -335,8 +335,6 @@ int http_relay(struct http_exchange *x, struct http_relay *r)
 	if (r->to >= 0)
 		(void)fd_nonblock(r->to, true);
 	status = run(&s);
-	if (status == 0)
-		http_conn_end(x->conn, -1);
 	close_ends(r);
 	(void)munmap(room, size);
 	return status;

@@ -49,6 +49,9 @@ struct log_query {
 	bool follow;
 	uint64_t since_ns, until_ns; /* 0: none */
 	int64_t tail;		     /* lines; -1: all */
+	/* Called with emit's arg while following, when all there is was emitted and the reader is
+	 * about to wait: who batches sends now.  A negative return ends the reading.  NULL: none. */
+	int (*pause)(void *arg);
 };
 /* Called for each record in order; a negative return ends the reading with it. */
 typedef int log_emit_fn(void *arg, const struct log_head *h, struct str text);

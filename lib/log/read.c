@@ -166,6 +166,9 @@ static int reader_follow(struct reader *r, log_ended_fn *ended, int cancel_fd)
 			break;
 		if (r->q->until_ns && clock_wall_ns() > r->q->until_ns)
 			break;
+		rc = r->q->pause ? r->q->pause(r->arg) : 0;
+		if (rc < 0)
+			break;
 		rc = wait_change(r, watch, cancel_fd);
 		if (rc == 0)
 			break;
