@@ -40,7 +40,8 @@ static ssize_t tls_write(struct http_conn *c, const struct iovec *iov, int count
 		for (int i = 0; i < count && n < sizeof(record); i++) {
 			size_t part = MIN(iov[i].iov_len, sizeof(record) - n);
 
-			memcpy(record + n, iov[i].iov_base, part);
+			if (part)
+				memcpy(record + n, iov[i].iov_base, part);
 			n += part;
 		}
 		from = record;

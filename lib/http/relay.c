@@ -112,23 +112,30 @@ static bool write_to(struct relay *s)
 	return true;
 }
 
-/* Moves what can be moved without waiting. */
+/* False: `to` takes no more now. */
+static bool flush_up(struct relay *s)
+{
+	while (!empty(&s->up))
+		if (!write_to(s))
+			return false;
+	if (s->client_ended)
+		end_to(s);
+	return true;
+}
+
+/* Moves what can be moved without waiting, for a few turns. */
 static int pump_up(struct relay *s)
 {
 	for (int turns = 0; turns < 4; turns++) {
-		if (!empty(&s->up) && !write_to(s))
-			return 0;
-		if (!empty(&s->up))
-			continue;
-		if (s->client_ended) {
-			end_to(s);
-			return 0;
-		}
-		int r = read_client(s);
+		int r;
 
+		if (!flush_up(s) || s->client_ended)
+			return 0;
+		r = read_client(s);
 		if (r <= 0)
 			return r;
 	}
+	(void)flush_up(s);
 	return 0;
 }
 
