@@ -70,8 +70,18 @@ struct container {
 	uint64_t exits;
 	int last_exit_code; /* of the newest exit */
 	int control;	    /* connection to the shim, -EBADF when there is none */
-	json_t *health; /* docker's State.Health, written by exec/health.c; NULL: no check */
-	json_t *exec_ids; /* array of strings */
+	json_t *health;	    /* docker's State.Health, written by exec/health.c; NULL: no check */
+	json_t *exec_ids;   /* array of strings */
+
+	/* lib/container's own */
+	pthread_mutex_t op; /* one life-cycle step at a time; taken before any other lock */
+	struct digest image_id;
+	int listener; /* bound before the start, so that an attach can wait in it; else -EBADF */
+	bool exit_on_next; /* someone asked for the end: no restart */
+	bool removing, removed;
+	bool keep; /* a restart is under way: its stop removes nothing */
+	uint64_t restart_delay_ns, restart_at_ns; /* back-off; monotonic, 0: none planned */
+	struct container_watch *watches;	  /* waiters to wake */
 };
 
 struct container_set;
