@@ -11,7 +11,8 @@
 /* The content type of a container's output for this client: below 1.42 always raw. */
 const char *stream_content_type(const struct api_call *c, bool tty);
 
-/* ---- logs.c: log records as a client wants to see them ----------------------------------------
+/* ---- log-send.c: log records as a client wants to see them
+ * ----------------------------------------
  */
 #define LOG_SEND_BATCH 65536
 
@@ -32,7 +33,7 @@ int log_sender_flush(void *s);
 /* The value of details=1, from the container's labels and environment as its log options say;
  * gives. */
 char *log_details(const json_t *config, const json_t *host_config);
-/* Replays the whole log (attach with logs=1). */
+/* logs.c: replays the whole log (attach with logs=1). */
 int log_replay(struct api_call *c, struct container *ct, bool out, bool err, struct err *e);
 
 /* ---- host.c: pure readers of /proc texts ------------------------------------------------------
