@@ -155,6 +155,10 @@ int container_wait_end(struct container *c, const struct container_waiter *w, in
  * the connection then waits for the start and misses nothing.  Gives the socket. */
 struct shim_hello;
 int container_attach_socket(struct container *c, const struct shim_hello *hello, struct err *e);
+/* Adds to the spec of one more process what every process of c has: groups, limits of resources,
+ * its own seccomp program. */
+struct spec_writer;
+int container_spec_more(struct container *c, struct spec_writer *w, struct err *e);
 /* Publishes an event of c with docker's attributes (labels, image, name) and the given pairs. */
 void container_event(struct container *c, const char *action, ...) __attribute__((sentinel));
 /* How many containers use an image: for image_store_options.users; arg: struct container_set *. */

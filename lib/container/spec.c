@@ -94,18 +94,26 @@ static void add_mounts(struct spec_writer *w, const json_t *host)
 	spec_add(w, SPEC_SHM_SIZE, &shm, sizeof(shm));
 }
 
-static void add_limits(struct spec_writer *w, const json_t *host)
+static void add_rlimits(struct spec_writer *w, const json_t *host)
 {
 	struct spec_rlimit rl;
 	struct err ignore;
-	const char *key;
-	char text[512];
 	json_t *v;
 	size_t i;
 
-	json_array_foreach(
-		json_object_get(host, "Ulimits"), i, v) if (ulimit_parse(v, &rl, &ignore) == 0)
-		spec_add(w, SPEC_RLIMIT, &rl, sizeof(rl));
+	json_array_foreach(json_object_get(host, "Ulimits"), i, v)
+	{
+		if (ulimit_parse(v, &rl, &ignore) == 0)
+			spec_add(w, SPEC_RLIMIT, &rl, sizeof(rl));
+	}
+}
+
+static void add_sysctls(struct spec_writer *w, const json_t *host)
+{
+	const char *key;
+	char text[512];
+	json_t *v;
+
 	json_object_foreach(json_object_get(host, "Sysctls"), key, v)
 	{
 		(void)snprintf(text, sizeof(text), "%s=%s", key, json_string_value(v));
@@ -145,6 +153,18 @@ static void add_process(struct spec_writer *w, const json_t *config, const json_
 		spec_add(w, SPEC_CONSOLE, console, sizeof(console));
 }
 
+int container_spec_more(struct container *c, struct spec_writer *w, struct err *e)
+{
+	int r;
+
+	pthread_mutex_lock(&c->lock);
+	add_strings(w, SPEC_GROUP_ADD, json_object_get(c->host_config, "GroupAdd"));
+	add_rlimits(w, c->host_config);
+	r = add_seccomp(w, c, e);
+	pthread_mutex_unlock(&c->lock);
+	return r;
+}
+
 /* Under lock. */
 int spec_memfd(struct container *c, struct err *e)
 {
@@ -160,7 +180,8 @@ int spec_memfd(struct container *c, struct err *e)
 		spec_add_str(&w, SPEC_DOMAINNAME, jstr(c->config, "Domainname"));
 	spec_add_files(&w, c);
 	add_mounts(&w, c->host_config);
-	add_limits(&w, c->host_config);
+	add_rlimits(&w, c->host_config);
+	add_sysctls(&w, c->host_config);
 	r = caps_parse(c->host_config, &caps, e);
 	spec_add(&w, SPEC_CAPS, &caps, sizeof(caps));
 	if (r == 0)

@@ -69,7 +69,6 @@ struct health_set;
 
 struct exec_set {
 	struct keeper *keeper;
-	struct event_log *events;
 	pthread_mutex_t lock; /* list, quit */
 	struct exec *list;
 	bool quit;
@@ -84,10 +83,6 @@ struct exec_set {
 struct exec *exec_new(struct exec_set *s, struct container *c, json_t *cmd, json_t *env);
 /* In the table and in c->exec_ids, with the event.  -EMSGSIZE when the container has too many. */
 int exec_register(struct exec *x, struct err *e);
-/* Publishes an event of a container with docker's attributes (labels, image, name) and up to two
- * more (NULL: none).  Takes c->lock. */
-void exec_event(struct exec_set *s, struct container *c, const char *action, const char *name1,
-	const char *value1, const char *name2, const char *value2);
 /* The event "action: program args" with the exec's id. */
 void exec_event_command(struct exec *x, const char *action);
 void exec_ids_remove(struct exec *x);

@@ -1,12 +1,11 @@
 /* The table of execs: creation, finding, what inspect shows, forgetting. */
 #include "exec/exec-int.h"
 
-struct exec_set *exec_set_new(struct keeper *k, struct event_log *events)
+struct exec_set *exec_set_new(struct keeper *k)
 {
 	struct exec_set *s = xcalloc(1, sizeof(*s));
 
 	s->keeper = k;
-	s->events = events;
 	BUG_ON(pthread_mutex_init(&s->lock, NULL) != 0);
 	s->health = health_set_new(s);
 	if (exec_monitor_start(s) < 0) {
@@ -161,7 +160,7 @@ void exec_event_command(struct exec *x, const char *action)
 		(void)buf_c(&b, ' ');
 		(void)buf_z(&b, json_string_value(arg));
 	}
-	exec_event(x->set, x->c, buf_view(&b).p, "execID", x->id, NULL, NULL);
+	container_event(x->c, buf_view(&b).p, "execID", x->id, NULL);
 }
 
 int exec_find(struct exec_set *s, const struct http_peer *peer, const char *id, struct exec **ret,
@@ -251,23 +250,4 @@ int exec_check_running(struct exec *x, struct err *e)
 		r = err_set(e, ERR_CONFLICT, 0, "container %s is not running", c->hex);
 	pthread_mutex_unlock(&c->lock);
 	return r;
-}
-
-void exec_event(struct exec_set *s, struct container *c, const char *action, const char *name1,
-	const char *value1, const char *name2, const char *value2)
-{
-	auto_json json_t *attrs = json_object();
-	auto_free char *image = NULL;
-
-	pthread_mutex_lock(&c->lock);
-	(void)json_object_update(attrs, json_object_get(c->config, "Labels"));
-	image = xstrdup(c->image_name ? c->image_name : "");
-	(void)json_object_set_new(attrs, "name", json_string(c->name));
-	pthread_mutex_unlock(&c->lock);
-	(void)json_object_set_new(attrs, "image", json_string(image));
-	if (name1)
-		(void)json_object_set_new(attrs, name1, json_string(value1));
-	if (name2)
-		(void)json_object_set_new(attrs, name2, json_string(value2));
-	event_publish_json(s->events, c->owner, "container", action, c->hex, image, attrs);
 }

@@ -19,8 +19,8 @@
 struct exec;
 struct exec_keys;
 struct exec_set;
-/* Borrows both for ever (one per process); the set is never freed but by tests. */
-struct exec_set *exec_set_new(struct keeper *k, struct event_log *events);
+/* Keeps k.  NULL when no thread can be made. */
+struct exec_set *exec_set_new(struct keeper *k);
 /* Ends the thread and frees the set; no exec may be in use. */
 void exec_set_free(struct exec_set *s);
 

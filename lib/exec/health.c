@@ -129,7 +129,7 @@ static void result(struct health_set *h, struct check *k, int code, struct str o
 	plan_next(h, k, c->health);
 	pthread_mutex_unlock(&c->lock);
 	if (changed)
-		exec_event(h->execs, c, event.p, NULL, NULL, NULL, NULL);
+		container_event(c, event.p, NULL);
 }
 
 static void timed_out(struct health_set *h, struct check *k)

@@ -103,7 +103,7 @@ static void ended(struct exec *x, int code)
 	fd_close(steal_fd(&x->master));
 	pthread_mutex_unlock(&x->lock);
 	exec_ids_remove(x);
-	exec_event(x->set, x->c, "exec_die", "execID", x->id, "exitCode", text);
+	container_event(x->c, "exec_die", "execID", x->id, "exitCode", text, NULL);
 	/* only now: who sees the end may look at the lists and events */
 	pthread_mutex_lock(&x->lock);
 	pthread_cond_broadcast(&x->changed);

@@ -11,7 +11,6 @@ static void add_strings(struct spec_writer *w, enum spec_type type, const json_t
 
 int exec_spec(struct exec *x, unsigned rows, unsigned cols, struct err *e)
 {
-	struct container *c = x->c;
 	uint32_t console[2] = { rows, cols };
 	struct spec_writer w;
 	int fd;
@@ -21,12 +20,11 @@ int exec_spec(struct exec *x, unsigned rows, unsigned cols, struct err *e)
 	add_strings(&w, SPEC_ENV, x->env);
 	spec_add_str(&w, SPEC_CWD, *x->cwd ? x->cwd : "/");
 	spec_add_str(&w, SPEC_USER, x->user);
-	pthread_mutex_lock(&c->lock);
-	add_strings(&w, SPEC_GROUP_ADD, json_object_get(c->host_config, "GroupAdd"));
-	pthread_mutex_unlock(&c->lock);
 	if (x->tty && rows && cols)
 		spec_add(&w, SPEC_CONSOLE, console, sizeof(console));
-	fd = spec_seal(&w, e);
+	fd = container_spec_more(x->c, &w, e);
+	if (fd == 0)
+		fd = spec_seal(&w, e);
 	spec_done(&w);
 	return fd;
 }
