@@ -53,8 +53,6 @@ is "... by its id's beginning" "$(json "${id:0:6}" '{{.Name}}')" /renamed
 refuses "rename to a name in use" 'Conflict|already in use' docker rename deaf renamed
 
 # wait's conditions.
-docker run -d --name w busybox sh -c 'read x; exit 6' >/dev/null 2>&1 || :
-docker rm -f w >/dev/null 2>&1
 docker create --name waited busybox sh -c 'exit 6' >/dev/null
 curl -sN --unix-socket "$sock" -X POST "http://d/v1.41/containers/waited/wait?condition=next-exit" -D "$work/head" -o "$work/body" &
 waiter=$!

@@ -129,13 +129,13 @@ archive("harmless-outer-links", [BASE], extra=[member("x/layer.tar", LINK, link=
 harmless("many-members", *[member("m/%d" % i) for i in range(20000)])
 
 # ---- bombs
-zip = zlib.compressobj(9, zlib.DEFLATED, 31)
+packer = zlib.compressobj(9, zlib.DEFLATED, 31)
 big = tarfile.TarInfo("bomb")
 big.size = 64 << 30
-pieces = [zip.compress(big.tobuf(tarfile.GNU_FORMAT))]
+pieces = [packer.compress(big.tobuf(tarfile.GNU_FORMAT))]
 for _ in range(128):
-    pieces.append(zip.compress(bytes(1 << 20)))
-pieces.append(zip.flush())
+    pieces.append(packer.compress(bytes(1 << 20)))
+pieces.append(packer.flush())
 archive("refuse-bomb-claims-64-gib", [b"".join(pieces)], diff_ids=["sha256:" + "1" * 64])
 big.size = 1 << 62
 archive("refuse-size-2-to-the-62", [big.tobuf(tarfile.GNU_FORMAT) + bytes(10240)])
