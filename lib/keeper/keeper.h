@@ -41,7 +41,7 @@ enum keeper_op {
 	KEEPER_FREEZE,	     /*              struct keeper_freeze                                */
 	KEEPER_UPDATE,	     /*              struct keeper_update                                */
 	KEEPER_REMOVE,	     /*              struct keeper_id                                    */
-	KEEPER_JOB,	     /*              struct keeper_job        in, out                    */
+	KEEPER_JOB,	     /*              struct keeper_job        in, out (MEASURE: out)     */
 	KEEPER_LAYER_COMMIT, /*              struct keeper_layer                                 */
 	KEEPER_LAYER_REMOVE, /*              struct keeper_layer                                 */
 	/* keeper to engine */
