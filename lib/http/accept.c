@@ -42,6 +42,7 @@ static void add_tls(struct http_server *s, struct http_listener *l, int fd)
 	struct http_conn *c = conn_new(fd, CONN_HANDSHAKE);
 
 	set_tcp(fd);
+	c->peer.handle = KEEPER_HANDLE_REMOTE;
 	c->peer.cls = KEEPER_CLASS_REMOTE;
 	c->deadline_ns = clock_mono_ns() + HTTP_TIMEOUT_MS * 1000000ull;
 	c->ssl = SSL_new(l->ctx);

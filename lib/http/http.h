@@ -40,7 +40,7 @@ ssize_t http_head_parse(const char *p, size_t n, struct http_head *ret);
 
 /* Who is at the other end. */
 struct http_peer {
-	uint64_t handle; /* the keeper's handle; 0 for TLS clients */
+	uint64_t handle; /* the keeper's handle; KEEPER_HANDLE_REMOTE for TLS clients */
 	uint32_t uid, gid, pid;
 	uint32_t cls;	  /* enum keeper_class */
 	char account[65]; /* TLS: hex sha256 of the client's public key; else "" */
