@@ -50,7 +50,8 @@ struct log_query {
 	uint64_t since_ns, until_ns; /* 0: none */
 	int64_t tail;		     /* lines; -1: all */
 	/* Called with emit's arg while following, when all there is was emitted and the reader is
-	 * about to wait: who batches sends now.  A negative return ends the reading.  NULL: none. */
+	 * about to wait: who batches sends now.  A negative return ends the reading.  NULL: none.
+	 */
 	int (*pause)(void *arg);
 };
 /* Called for each record in order; a negative return ends the reading with it. */

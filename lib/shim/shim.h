@@ -32,8 +32,9 @@
  * goes on in the old one.  A log that cannot be written (full disk) never stops the container or
  * its streams: what is lost is counted, and a line on stderr's log says how much as soon as a
  * write succeeds.  Nothing is fsynced: the page cache outlives every process, and after a power
- * loss the container is dead and its last lines worth less than its speed.  Its last records are LOG_EXIT (written before EXIT is sent), so the exit
- * code is on disk even if no engine ever returns.
+ * loss the container is dead and its last lines worth less than its speed.  Its last records are
+ * LOG_EXIT (written before EXIT is sent), so the exit code is on disk even if no engine ever
+ * returns.
  *
  * End: the container's init ended and its output is drained -> LOG_EXIT -> SHIM_EXIT on control
  * connections, present and future -> SHIM_BYE from the engine -> the shim ends.  A shim that lost

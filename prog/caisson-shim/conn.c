@@ -187,7 +187,8 @@ static void attach_readable(struct shim *s, struct conn *c)
 
 	if (c->stdin_over || input_full(s))
 		return; /* later: the container has not taken the last bytes */
-	n = fd_read(c->fd, s->in_text, sizeof(s->in_text));
+	s->touched = true;
+	n = fd_read(c->fd, s->in_text, STDIN_SIZE);
 	if (n == -EAGAIN)
 		return;
 	if (n < 0) {

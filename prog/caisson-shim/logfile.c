@@ -3,7 +3,7 @@
 
 #include "shim-int.h"
 
-void logfile_init(struct logfile *l, int fd)
+void logfile_start(struct logfile *l, int fd)
 {
 	struct stat st;
 
@@ -130,7 +130,7 @@ void logfile_switch(struct logfile *l, int fd)
 	/* If this cannot be written, readers notice the new file by its first record. */
 	(void)append(l, &h, sizeof(h));
 	fd_close(l->fd);
-	logfile_init(l, fd);
+	logfile_start(l, fd);
 	l->rotate_asked = false;
 	(void)own_up(l);
 }

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -10,6 +11,7 @@
 #define MS	     1000000ull
 #define DRAIN_NS     (2000 * MS) /* output of processes that outlive init (host pid namespace) */
 #define TTY_PAUSE_MS 100
+#define IDLE_MS	     500
 #define LOG_RETRY_MS 1000
 #define POLL_OUTER   5 /* descriptors besides connections */
 
@@ -91,10 +93,18 @@ static int shim_init(struct shim *s, const char *flags)
 	if (!fd_open(SHIM_FD_LOG) || !fd_open(SHIM_FD_PIDFD) ||
 		listener_uid(s->listener, &s->peer_uid) < 0 || fd_nonblock(s->listener, true) < 0)
 		return -EBADF;
-	logfile_init(&s->log, SHIM_FD_LOG);
+	logfile_start(&s->log, SHIM_FD_LOG);
 	s->init_pid = pidfd_pid(s->pidfd);
 	streams_init(s, strchr(flags, 'i') != NULL);
 	return 0;
+}
+
+static void buffers_init(struct shim *s, struct buffers *b)
+{
+	for (unsigned i = 0; i < STREAMS; i++)
+		s->stream[i].text = b->text[i];
+	s->log.batch = b->batch;
+	s->in_text = b->in_text;
 }
 
 /* The container's fate is not tied to a terminal's or a daemon's. */
@@ -186,6 +196,19 @@ static bool line_begun(const struct shim *s)
 	return s->tty && s->stream[OUT].n && !output_busy(s);
 }
 
+/* Gives back the pages of buffers that are empty; they read as zero when used again. */
+static void buffers_trim(struct shim *s)
+{
+	s->touched = false;
+	for (unsigned i = 0; i < STREAMS; i++)
+		if (s->stream[i].n == 0)
+			(void)madvise(s->stream[i].text, LOG_LINE_MAX, MADV_DONTNEED);
+	if (s->log.used == 0)
+		(void)madvise(s->log.batch, BATCH_SIZE, MADV_DONTNEED);
+	if (!input_full(s))
+		(void)madvise(s->in_text, STDIN_SIZE, MADV_DONTNEED);
+}
+
 static int poll_timeout(const struct shim *s)
 {
 	if (s->ended)
@@ -194,7 +217,9 @@ static int poll_timeout(const struct shim *s)
 		return output_busy(s) ? -1 : (int)(DRAIN_NS / MS) + 1;
 	if (line_begun(s) || s->stream[OUT].idle)
 		return TTY_PAUSE_MS;
-	return s->log.lost ? LOG_RETRY_MS : -1;
+	if (s->log.lost)
+		return LOG_RETRY_MS;
+	return s->touched ? IDLE_MS : -1;
 }
 
 static void on_timeout(struct shim *s)
@@ -208,6 +233,8 @@ static void on_timeout(struct shim *s)
 		output_flush(s);
 	else if (s->log.lost)
 		(void)logfile_flush(&s->log);
+	else if (s->touched)
+		buffers_trim(s);
 }
 
 static void serve_conns(struct shim *s, const struct pollfd *p)
@@ -269,8 +296,10 @@ static void shim_run(struct shim *s)
 int main(int argc, char **argv)
 {
 	static struct shim shim;
+	static struct buffers buffers;
 
 	signals_init();
+	buffers_init(&shim, &buffers);
 	if (argc != 2 || shim_init(&shim, argv[1]) < 0)
 		return 125;
 	/* Nobody with this uid may look into us (and we need our own /proc no more). */

@@ -25,7 +25,7 @@ static void log_lines(struct shim *s, unsigned which)
 		logfile_add(&s->log, log_stream_of(which), 0, p, len, now);
 		at += len;
 	}
-	if (at == 0 && st->n == sizeof(st->text)) {
+	if (at == 0 && st->n == LOG_LINE_MAX) {
 		logfile_add(&s->log, log_stream_of(which), LOG_PARTIAL, st->text, st->n, now);
 		at = st->n;
 	}
@@ -55,7 +55,7 @@ static bool chunk_send(const struct shim *s, struct conn *c)
 		uint32_t in_text = in_head ? 0 : c->sent - head_len;
 		struct iovec iov[2] = {
 			{ head + (head_len - in_head), in_head },
-			{ (char *)(uintptr_t)st->text + s->chunk_at + in_text, len - in_text },
+			{ st->text + s->chunk_at + in_text, len - in_text },
 		};
 		struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
 		ssize_t n = sendmsg(c->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -119,7 +119,7 @@ static void stream_end(struct shim *s, unsigned which, ssize_t error)
 void output_read(struct shim *s, unsigned which)
 {
 	struct stream *st = &s->stream[which];
-	ssize_t n = fd_read(st->fd, st->text + st->n, sizeof(st->text) - st->n);
+	ssize_t n = fd_read(st->fd, st->text + st->n, MIN(LOG_LINE_MAX - st->n, READ_SIZE));
 
 	if (n == -EAGAIN)
 		return;
@@ -127,6 +127,7 @@ void output_read(struct shim *s, unsigned which)
 		stream_end(s, which, n);
 		return;
 	}
+	s->touched = true;
 	s->chunk_stream = which;
 	s->chunk_at = st->n;
 	s->chunk_len = (uint32_t)n;

@@ -15,6 +15,7 @@
 #include "shim/shim.h"
 
 #define CONNS_MAX  32
+#define READ_SIZE  8192u /* at once: only long lines touch the rest of a stream's buffer */
 #define BATCH_SIZE 8192
 #define STDIN_SIZE 4096
 
@@ -26,7 +27,7 @@ struct stream {
 	bool idle;	 /* tty without an open slave: not polled for a while */
 	uint32_t n;	 /* bytes in text */
 	uint32_t logged; /* of these, while a chunk is under way */
-	char text[LOG_LINE_MAX];
+	char *text;	 /* LOG_LINE_MAX bytes */
 };
 
 struct conn {
@@ -51,7 +52,15 @@ struct logfile {
 	uint64_t lost;	/* bytes of output that could not be written */
 	uint32_t used;	/* bytes in batch */
 	uint32_t lines; /* of these, bytes of text */
-	char batch[BATCH_SIZE];
+	char *batch;	/* BATCH_SIZE bytes */
+};
+
+/* All that is large, in pages of its own: given back to the kernel while nothing happens, because
+ * most containers say little and there are many of them. */
+struct buffers {
+	_Alignas(4096) char text[STREAMS][LOG_LINE_MAX];
+	_Alignas(4096) char batch[BATCH_SIZE];
+	_Alignas(4096) char in_text[STDIN_SIZE];
 };
 
 struct shim {
@@ -66,9 +75,11 @@ struct shim {
 	/* The chunk under way: stream[chunk_stream].text + chunk_at, chunk_len bytes. */
 	uint32_t chunk_stream, chunk_at, chunk_len;
 
-	char in_text[STDIN_SIZE];
+	char *in_text; /* STDIN_SIZE bytes */
 	uint32_t in_from, in_to;
 	bool in_close; /* close the container's stdin once it has what we hold */
+
+	bool touched; /* the buffers hold pages */
 
 	bool exited;	      /* init is gone */
 	bool ended;	      /* ... and the log is complete */
@@ -91,7 +102,7 @@ static inline bool output_busy(const struct shim *s)
 }
 
 /* logfile.c */
-void logfile_init(struct logfile *l, int fd);
+void logfile_start(struct logfile *l, int fd);
 /* Collects a record; logfile_flush() writes what was collected. */
 void logfile_add(struct logfile *l, enum log_stream stream, unsigned flags, const char *text,
 	uint32_t n, uint64_t time_ns);
