@@ -86,7 +86,6 @@ static int check_exited(const json_t *filters, struct err *e)
 	return 0;
 }
 
-/* "80", "80/udp", "80-82/tcp" */
 static int check_ports(const json_t *filters, const char *key, struct err *e)
 {
 	struct port_range range;
@@ -107,22 +106,6 @@ static int check_ports(const json_t *filters, const char *key, struct err *e)
 				key, s, s);
 	}
 	return 0;
-}
-
-bool port_parse(const char *text, struct port_range *ret)
-{
-	struct str proto = str_of(text), ports = str_cut(&proto, '/');
-	struct str last = ports, first = str_cut(&last, '-');
-
-	*ret = (struct port_range){ .udp = false };
-	if (proto.p && str_ieq(proto, STR("udp")))
-		ret->udp = true;
-	else if (proto.p && !str_ieq(proto, STR("tcp")) && !str_ieq(proto, STR("sctp")))
-		return false;
-	if (!num_u32(first, 65535, &ret->first))
-		return false;
-	ret->last = ret->first;
-	return !last.p || (num_u32(last, 65535, &ret->last) && ret->last >= ret->first);
 }
 
 /* before, since: the newest, or the oldest, of those named */

@@ -28,7 +28,6 @@ static int parse_report(struct str s, struct job_measured *ret)
 int size_measure(struct container *c, uint64_t *ret_bytes, struct err *e)
 {
 	struct keeper_job job = { .kind = KEEPER_JOB_MEASURE, .target = c->id };
-	auto_close int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	auto_buf struct buf report = BUF(REPORT_MAX);
 	auto_close int rd = -EBADF, wr = -EBADF;
 	struct job_measured m;
@@ -39,11 +38,8 @@ int size_measure(struct container *c, uint64_t *ret_bytes, struct err *e)
 		return err_set(e, ERR_SYSTEM, errno, "measuring a container");
 	rd = p[0];
 	wr = p[1];
-	if (in < 0)
-		in = fcntl(rd, F_DUPFD_CLOEXEC, 3); /* the job reads nothing from it */
 	/* the report is one frame: it fits into the pipe, so the answer may come first */
-	r = keeper_call(
-		c->set->o.keeper, KEEPER_JOB, &job, sizeof(job), (int[]){ in, wr }, 2, &reply, e);
+	r = keeper_call(c->set->o.keeper, KEEPER_JOB, &job, sizeof(job), &wr, 1, &reply, e);
 	fd_close(steal_fd(&wr));
 	if (r < 0)
 		return r;

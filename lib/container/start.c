@@ -25,10 +25,9 @@ int container_attach_socket(struct container *c, const struct shim_hello *hello,
 	/* a running container has its shim's listener */
 	if (c->status != CONTAINER_RUNNING && c->status != CONTAINER_PAUSED && !c->removed)
 		r = life_ensure_listener(c, e);
-	if (r == 0)
-		r = shim_connect(c->set->o.run_dir, name, hello, e);
 	pthread_mutex_unlock(&c->lock);
-	return r;
+	/* without the lock: a full backlog makes this wait */
+	return r < 0 ? r : shim_connect(c->set->o.run_dir, name, hello, e);
 }
 
 int life_connect_control(struct container *c, struct err *e)
