@@ -1,0 +1,452 @@
+/* The images in memory, their documents, and finding one by what a user typed. */
+#include "image/image-int.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+
+struct image *image_ref(struct image *i)
+{
+	(void)__atomic_add_fetch(&i->refs, 1, __ATOMIC_RELAXED);
+	return i;
+}
+
+void image_unref(struct image *i)
+{
+	if (!i || __atomic_sub_fetch(&i->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	json_decref(i->config);
+	free(i->layers);
+	free(i->diff_ids);
+	free(i->layer_sizes);
+	free(i);
+}
+
+const json_t *image_defaults(const struct image *i)
+{
+	static json_t *empty;
+	const json_t *c = json_object_get(i->config, "config");
+
+	if (c && json_is_object(c))
+		return c;
+	if (!__atomic_load_n(&empty, __ATOMIC_ACQUIRE)) {
+		json_t *fresh = json_object(), *none = NULL;
+
+		if (!__atomic_compare_exchange_n(
+			    &empty, &none, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			json_decref(fresh);
+	}
+	return empty;
+}
+
+uint64_t image_time(const json_t *doc, const char *key)
+{
+	const char *s = json_string_value(json_object_get(doc, key));
+	uint64_t ns = 0;
+
+	return s && clock_parse(str_of(s), clock_wall_ns(), &ns) ? ns : 0;
+}
+
+int image_make(struct image_store *s, const struct digest *id, const struct digest *blobs,
+	unsigned n, struct image **ret, struct err *e)
+{
+	auto_buf struct buf bytes = BUF(JSON_INPUT_MAX);
+	struct image *i = xcalloc(1, sizeof(*i));
+	struct image_layer l;
+	unsigned ndiff = 0;
+	int r;
+
+	i->refs = 1;
+	i->id = *id;
+	r = store_read(s->o.blobs, id, &bytes, e);
+	if (r == 0)
+		r = oci_config_parse(buf_view(&bytes), &i->config, &i->diff_ids, &ndiff, e);
+	if (r == 0 && ndiff != n)
+		r = err_set(e, ERR_CORRUPT, EBADMSG,
+			"invalid manifest, layers length mismatch: "
+			"the config names %u layers, the manifest %u",
+			ndiff, n);
+	if (r < 0) {
+		image_unref(i);
+		return r;
+	}
+	i->nlayers = n;
+	i->layers = xcalloc(n + 1, sizeof(*i->layers));
+	i->layer_sizes = xcalloc(n + 1, sizeof(*i->layer_sizes));
+	for (unsigned k = 0; k < n; k++) {
+		i->layers[k] = blobs[k];
+		if (image_layer_get(s, &blobs[k], &l)) {
+			i->layer_sizes[k] = l.size;
+			i->size += l.size;
+		}
+	}
+	i->created_ns = image_time(i->config, "created");
+	*ret = i;
+	return 0;
+}
+
+struct image_entry *image_entry_of(struct image_store *s, const struct digest *id)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		if (digest_eq(&s->all[i]->img->id, id))
+			return s->all[i];
+	return NULL;
+}
+
+static bool loaded_by(const struct image_entry *en, uint32_t owner)
+{
+	for (unsigned i = 0; i < en->nowners; i++)
+		if (en->owners[i] == owner)
+			return true;
+	return false;
+}
+
+bool image_visible(const struct image_entry *en, uint32_t owner)
+{
+	if (en->hidden)
+		return false;
+	if (owner == 0 || loaded_by(en, owner) || loaded_by(en, 0))
+		return true;
+	for (unsigned i = 0; i < en->ntags; i++)
+		if (en->tags[i].owner == owner || en->tags[i].owner == 0)
+			return true;
+	return false;
+}
+
+bool image_writable(const struct image_entry *en, uint32_t owner)
+{
+	return owner == 0 || loaded_by(en, owner);
+}
+
+struct image_entry *image_entry_add(struct image_store *s, struct image *img, uint32_t owner)
+{
+	struct image_entry *en = image_entry_of(s, &img->id);
+
+	if (en) {
+		image_unref(img);
+	} else {
+		en = xcalloc(1, sizeof(*en));
+		en->img = img;
+		if (s->n == s->cap) {
+			s->cap = s->cap ? s->cap * 2 : 16;
+			s->all = xrealloc(s->all, s->cap * sizeof(*s->all));
+		}
+		s->all[s->n++] = en;
+	}
+	if (!loaded_by(en, owner) && en->nowners < IMAGE_USERS)
+		en->owners[en->nowners++] = owner;
+	return en;
+}
+
+/* ---- documents ----------------------------------------------------------------------------------
+ */
+static json_t *tag_document(const struct image_tag_row *t)
+{
+	return json_pack("{s:I,s:s,s:s,s:I}", "owner", (json_int_t)t->owner, "name", t->name, "tag",
+		t->tag, "set", (json_int_t)t->set_ns);
+}
+
+static json_t *entry_document(struct image_store *s, const struct image_entry *en)
+{
+	json_t *layers = json_array(), *tags = json_array(), *owners = json_array();
+	const struct image *i = en->img;
+	char hex[DIGEST_TEXT + 1], diff[DIGEST_TEXT + 1];
+
+	(void)s;
+	for (unsigned k = 0; k < i->nlayers; k++)
+		(void)json_array_append_new(
+			layers, json_pack("{s:s,s:s,s:I}", "blob", digest_text(&i->layers[k], hex),
+					"diff", digest_text(&i->diff_ids[k], diff), "size",
+					(json_int_t)i->layer_sizes[k]));
+	for (unsigned k = 0; k < en->ntags; k++)
+		(void)json_array_append_new(tags, tag_document(&en->tags[k]));
+	for (unsigned k = 0; k < en->nowners; k++)
+		(void)json_array_append_new(owners, json_integer((json_int_t)en->owners[k]));
+	return json_pack("{s:i,s:b,s:s,s:I,s:o,s:o,s:o}", "version", 1, "hidden", en->hidden, "id",
+		digest_text(&i->id, hex), "loaded", (json_int_t)i->loaded_ns, "layers", layers,
+		"tags", tags, "owners", owners);
+}
+
+/* Written beside and renamed: a reader after a crash sees the old or the new one. */
+static int write_file(struct image_store *s, const char *hex, const json_t *doc, struct err *e)
+{
+	auto_buf struct buf b = BUF(JSON_INPUT_MAX);
+	char name[DIGEST_HEX + 8], tmp[DIGEST_HEX + 8];
+	auto_close int fd = -EBADF;
+	int r = json_print(doc, &b);
+
+	(void)snprintf(name, sizeof(name), "%s.json", hex);
+	(void)snprintf(tmp, sizeof(tmp), "%s.new", hex);
+	if (r < 0)
+		return err_set(e, ERR_LIMIT, -r, "image %.12s has too many names", hex);
+	fd = openat(s->o.dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return err_set(e, ERR_SYSTEM, errno, "writing the document of image %.12s", hex);
+	r = fd_write_all(fd, b.p, b.n);
+	if (r == 0 && (fdatasync(fd) < 0 || renameat(s->o.dir, tmp, s->o.dir, name) < 0))
+		r = -errno;
+	if (r < 0) {
+		(void)unlinkat(s->o.dir, tmp, 0);
+		return err_set(e, ERR_SYSTEM, -r, "writing the document of image %.12s", hex);
+	}
+	return 0;
+}
+
+int image_entry_save(struct image_store *s, const struct image_entry *en, struct err *e)
+{
+	auto_json json_t *doc = entry_document(s, en);
+	char hex[DIGEST_HEX + 1];
+	int r = write_file(s, digest_hex(&en->img->id, hex), doc, e);
+
+	return r < 0 ? r : state_put(s->o.state, "image", hex, doc, e);
+}
+
+static void restore_tag(struct image_store *s, struct image_entry *en, const json_t *t)
+{
+	struct image_tag_row row = { .owner = (uint32_t)json_integer_value(
+					     json_object_get(t, "owner")),
+		.set_ns = (uint64_t)json_integer_value(json_object_get(t, "set")) };
+	const char *name = json_string_value(json_object_get(t, "name"));
+	const char *tag = json_string_value(json_object_get(t, "tag"));
+
+	if (!name || !tag)
+		return;
+	/* A crash between two documents can leave a name twice: the younger counts. */
+	for (unsigned i = 0; i < s->n; i++)
+		for (unsigned k = 0; k < s->all[i]->ntags; k++) {
+			struct image_tag_row *o = &s->all[i]->tags[k];
+
+			if (o->owner != row.owner || !streq(o->name, name) || !streq(o->tag, tag))
+				continue;
+			if (o->set_ns >= row.set_ns)
+				return;
+			image_tag_drop(s->all[i], k);
+			break;
+		}
+	row.name = xstrdup(name);
+	row.tag = xstrdup(tag);
+	en->tags = xrealloc(en->tags, (en->ntags + 1) * sizeof(row));
+	en->tags[en->ntags++] = row;
+}
+
+static unsigned restore_layers(
+	struct image_store *s, const json_t *layers, struct digest *ret_blobs)
+{
+	unsigned n = 0;
+	const json_t *v;
+	size_t k;
+
+	json_array_foreach(layers, k, v)
+	{
+		const char *blob = json_string_value(json_object_get(v, "blob"));
+		const char *diff = json_string_value(json_object_get(v, "diff"));
+		struct image_layer l = { .ready = true };
+
+		if (n >= OCI_LAYERS_MAX || !blob || !diff || !digest_parse(str_of(blob), &l.blob) ||
+			!digest_parse(str_of(diff), &l.diff))
+			break;
+		l.size = (uint64_t)json_integer_value(json_object_get(v, "size"));
+		image_layer_known(s, &l);
+		ret_blobs[n++] = l.blob;
+	}
+	return n;
+}
+
+/* One document; one that cannot be used (its blob is gone) is left alone and not shown. */
+static int restore(void *arg, const char *key, json_t *doc)
+{
+	struct image_store *s = arg;
+	struct digest id, blobs[OCI_LAYERS_MAX];
+	struct image_entry *en;
+	struct image *img;
+	struct err e;
+	const json_t *v;
+	unsigned n;
+	size_t k;
+
+	if (!digest_parse_hex(str_of(key), &id))
+		return 0;
+	n = restore_layers(s, json_object_get(doc, "layers"), blobs);
+	if (image_make(s, &id, blobs, n, &img, &e) < 0)
+		return 0;
+	img->loaded_ns = (uint64_t)json_integer_value(json_object_get(doc, "loaded"));
+	en = image_entry_add(s, img, 0);
+	en->nowners = 0;
+	en->hidden = json_is_true(json_object_get(doc, "hidden"));
+	json_array_foreach(json_object_get(doc, "owners"), k, v)
+	{
+		if (en->nowners < IMAGE_USERS)
+			en->owners[en->nowners++] = (uint32_t)json_integer_value(v);
+	}
+	json_array_foreach(json_object_get(doc, "tags"), k, v)
+	{
+		restore_tag(s, en, v);
+	}
+	return 0;
+}
+
+static int rebuild_one(struct image_store *s, const char *name, struct err *e)
+{
+	auto_buf struct buf b = BUF(JSON_INPUT_MAX);
+	auto_json json_t *doc = NULL;
+	auto_close int fd = openat(s->o.dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	char hex[DIGEST_HEX + 1];
+	struct err ignored;
+
+	if (fd < 0 || buf_read_fd(&b, fd) < 0 || json_parse(buf_view(&b), &doc, &ignored) < 0)
+		return 0;
+	(void)str_copy(hex, sizeof(hex), (struct str){ name, DIGEST_HEX });
+	(void)restore(s, hex, doc);
+	return state_put(s->o.state, "image", hex, doc, e);
+}
+
+static int rebuild_all(struct image_store *s, struct err *e)
+{
+	int fd = openat(s->o.dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *de;
+	int r = 0;
+
+	if (!d) {
+		r = err_set(e, ERR_SYSTEM, errno, "reading the images' documents");
+		fd_close(fd);
+		return r;
+	}
+	while (r == 0 && (de = readdir(d)))
+		if (strlen(de->d_name) == DIGEST_HEX + 5 && streq(de->d_name + DIGEST_HEX, ".json"))
+			r = rebuild_one(s, de->d_name, e);
+	(void)closedir(d);
+	return r;
+}
+
+int image_store_open(
+	const struct image_store_options *o, bool rebuild, struct image_store **ret, struct err *e)
+{
+	struct image_store *s = xcalloc(1, sizeof(*s));
+	int r;
+
+	s->o = *o;
+	(void)pthread_rwlock_init(&s->lock, NULL);
+	(void)pthread_mutex_init(&s->layer_lock, NULL);
+	(void)pthread_mutex_init(&s->blob_lock, NULL);
+	(void)pthread_cond_init(&s->layer_done, NULL);
+	r = rebuild ? rebuild_all(s, e) : state_each(o->state, "image", restore, s, e);
+	if (r < 0)
+		return r; /* the engine ends: nothing to give back */
+	*ret = s;
+	return 0;
+}
+
+/* ---- finding ------------------------------------------------------------------------------------
+ */
+/* A caller's own name hides root's; root sees everybody's, its own first. */
+static int rank(const struct image_tag_row *t, uint32_t owner)
+{
+	if (t->owner == owner)
+		return 3;
+	if (t->owner == 0)
+		return 2;
+	return owner == 0 ? 1 : 0;
+}
+
+static bool find_tag(struct image_store *s, uint32_t owner, const struct oci_ref *ref,
+	struct image_entry **ret, struct image_tag_row **ret_tag)
+{
+	const char *tag = *ref->tag ? ref->tag : "latest";
+	int best = 0;
+
+	for (unsigned i = 0; i < s->n; i++)
+		for (unsigned k = 0; k < s->all[i]->ntags; k++) {
+			struct image_tag_row *t = &s->all[i]->tags[k];
+
+			if (rank(t, owner) <= best || !streq(t->name, ref->name))
+				continue;
+			if (ref->has_digest ? !digest_eq(&s->all[i]->img->id, &ref->digest)
+					    : !streq(t->tag, tag))
+				continue;
+			best = rank(t, owner);
+			*ret = s->all[i];
+			*ret_tag = t;
+		}
+	return best > 0;
+}
+
+/* A unique prefix of an id, with or without "sha256:". */
+static bool find_prefix(
+	struct image_store *s, uint32_t owner, struct str text, struct image_entry **ret)
+{
+	unsigned found = 0;
+
+	if (str_starts(text, STR("sha256:")))
+		text = (struct str){ text.p + 7, text.n - 7 };
+	if (text.n == 0 || text.n > DIGEST_HEX)
+		return false;
+	for (unsigned i = 0; i < s->n; i++) {
+		char hex[DIGEST_HEX + 1];
+
+		if (!image_visible(s->all[i], owner) ||
+			!str_starts(str_of(digest_hex(&s->all[i]->img->id, hex)), text))
+			continue;
+		*ret = s->all[i];
+		found++;
+	}
+	return found == 1;
+}
+
+static int no_such(const char *text, const struct oci_ref *ref, struct err *e)
+{
+	auto_free char *full = ref ? oci_ref_text(ref) : xstrdup(text);
+	bool bare = ref && !*ref->tag && !ref->has_digest;
+
+	return err_set(
+		e, ERR_NOT_FOUND, ENOENT, "No such image: %s%s", full, bare ? ":latest" : "");
+}
+
+int image_lookup(struct image_store *s, uint32_t owner, const char *text, struct image_entry **ret,
+	struct image_tag_row **ret_tag, struct err *e)
+{
+	struct oci_ref ref;
+	struct digest id;
+	struct str t = str_of(text);
+	bool whole = digest_parse(t, &id) || digest_parse_hex(t, &id);
+	int r;
+
+	*ret_tag = NULL;
+	if (whole) {
+		struct image_entry *en = image_entry_of(s, &id);
+
+		*ret = en;
+		/* A container finds the image it was made from, even a hidden one, as root. */
+		return en && (owner == 0 || image_visible(en, owner)) ? 0 : no_such(text, NULL, e);
+	}
+	r = oci_ref_parse(t, &ref, e);
+	if (r == 0 && find_tag(s, owner, &ref, ret, ret_tag))
+		return 0;
+	if (find_prefix(s, owner, t, ret))
+		return 0;
+	return r < 0 ? r : no_such(text, &ref, e);
+}
+
+int image_find(
+	struct image_store *s, uint32_t owner, const char *ref, struct image **ret, struct err *e)
+{
+	struct image_tag_row *tag;
+	struct image_entry *en;
+	int r;
+
+	(void)pthread_rwlock_rdlock(&s->lock);
+	r = image_lookup(s, owner, ref, &en, &tag, e);
+	if (r == 0)
+		*ret = image_ref(en->img);
+	(void)pthread_rwlock_unlock(&s->lock);
+	return r;
+}
+
+unsigned image_count(struct image_store *s)
+{
+	unsigned n;
+
+	(void)pthread_rwlock_rdlock(&s->lock);
+	n = s->n;
+	(void)pthread_rwlock_unlock(&s->lock);
+	return n;
+}
