@@ -172,6 +172,8 @@ struct image_report { /* lines for the client; any thread */
 	pthread_mutex_t lock;
 	const struct image_sink *sink;
 	bool quiet, failed;
+	json_t *held; /* while a lock is held, lines wait here: a slow client must not hold it too
+		       */
 };
 void image_report_stream(struct image_report *r, const char *fmt, ...) PRINTF(2, 3);
 /* Unpacks what is missing, makes the image, names it, tells. */

@@ -12,6 +12,10 @@ static void report_line(struct image_report *r, json_t *line)
 {
 	auto_buf struct buf b = BUF(64 << 10);
 
+	if (r->held) {
+		(void)json_array_append_new(r->held, line);
+		return;
+	}
 	if (json_print(line, &b) == 0 && buf_z(&b, "\r\n") == 0) {
 		(void)pthread_mutex_lock(&r->lock);
 		if (!r->failed && r->sink)
@@ -208,9 +212,11 @@ int image_register(struct image_store *s, uint32_t owner, const struct image_pla
 		r = image_make(s, &p->config, p->layers, p->nlayers, &img, e);
 	if (r < 0)
 		return r;
+	report->held = json_array();
 	(void)pthread_rwlock_wrlock(&s->lock);
 	r = publish(s, owner, img, p, report, e);
 	(void)pthread_rwlock_unlock(&s->lock);
+	report_held(report);
 	if (r == 0)
 		*ret_id = p->config;
 	return r;
