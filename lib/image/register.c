@@ -36,6 +36,18 @@ void image_report_stream(struct image_report *r, const char *fmt, ...)
 	report_line(r, json_pack("{s:s}", "stream", text));
 }
 
+static void report_held(struct image_report *r)
+{
+	auto_json json_t *lines = steal_ptr(&r->held);
+	json_t *line;
+	size_t k;
+
+	json_array_foreach(lines, k, line)
+	{
+		report_line(r, json_incref(line));
+	}
+}
+
 struct watch {
 	struct image_report *report;
 	char id[13];
