@@ -57,6 +57,7 @@ struct exec {
 	bool truncated; /* capture was full */
 	int master;	/* the pty, for resize */
 	int stop;	/* eventfd */
+	int hold;	/* closed at the end: stands for output that nobody asked for */
 	int report;
 	int drain[2];
 	uint64_t ended_ns; /* monotonic; 0: not yet */

@@ -42,7 +42,7 @@ struct exec *exec_new(struct exec_set *s, struct container *c, json_t *cmd, json
 	x->c = container_ref(c);
 	x->cmd = cmd;
 	x->env = env;
-	x->master = x->report = x->drain[0] = x->drain[1] = x->stop = -EBADF;
+	x->master = x->report = x->drain[0] = x->drain[1] = x->stop = x->hold = -EBADF;
 	x->capture = BUF(EXEC_CAPTURE_MAX);
 	BUG_ON(pthread_mutex_init(&x->lock, NULL) != 0 ||
 		pthread_cond_init(&x->changed, NULL) != 0);
@@ -71,6 +71,7 @@ void exec_unref(struct exec *x)
 	fd_close(x->drain[0]);
 	fd_close(x->drain[1]);
 	fd_close(x->stop);
+	fd_close(x->hold);
 	buf_done(&x->capture);
 	pthread_mutex_destroy(&x->lock);
 	pthread_cond_destroy(&x->changed);
@@ -103,8 +104,6 @@ static int add_id(struct exec *x, struct err *e)
 	int r = 0;
 
 	pthread_mutex_lock(&c->lock);
-	if (!c->exec_ids)
-		c->exec_ids = json_array();
 	if (json_array_size(c->exec_ids) >= EXEC_PER_CONTAINER_MAX)
 		r = err_set(e, ERR_LIMIT, 0, "container %s has %d execs that did not end", c->name,
 			EXEC_PER_CONTAINER_MAX);
@@ -124,10 +123,6 @@ void exec_ids_remove(struct exec *x)
 			(void)json_array_remove(c->exec_ids, i);
 			break;
 		}
-	}
-	if (c->exec_ids && json_array_size(c->exec_ids) == 0) {
-		json_decref(c->exec_ids); /* docker shows null, not an empty list */
-		c->exec_ids = NULL;
 	}
 	pthread_mutex_unlock(&c->lock);
 }

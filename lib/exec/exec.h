@@ -74,8 +74,6 @@ int exec_resize(struct exec *x, unsigned rows, unsigned cols, struct err *e);
 /* Hook for container_options.on_change: starts, pauses and ends the checks of a container with
  * docker's Healthcheck, keeps c->health. */
 void exec_health_on_change(void *exec_set, struct container *c, enum container_status was);
-/* After a restart of the engine: takes up the checks of everything that runs. */
-void exec_health_recover(struct exec_set *s, struct container_set *containers);
 
 /* ---- detach keys (pure) -----------------------------------------------------------------------
  */

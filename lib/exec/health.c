@@ -324,31 +324,3 @@ void exec_health_on_change(void *exec_set, struct container *c, enum container_s
 
 	health_sync(s->health, c, was != CONTAINER_PAUSED);
 }
-
-struct running {
-	struct container **all;
-	size_t n, cap;
-};
-
-static void collect(void *arg, struct container *c)
-{
-	struct running *r = arg;
-
-	if (r->n == r->cap) {
-		r->cap = r->cap ? r->cap * 2 : 16;
-		r->all = xrealloc(r->all, r->cap * sizeof(struct container *));
-	}
-	r->all[r->n++] = container_ref(c);
-}
-
-void exec_health_recover(struct exec_set *s, struct container_set *containers)
-{
-	struct running r = { 0 };
-
-	container_each(containers, 0, collect, &r); /* 0: all owners'; our locks come before its */
-	for (size_t i = 0; i < r.n; i++) {
-		health_sync(s->health, r.all[i], true);
-		container_unref(r.all[i]);
-	}
-	free(r.all);
-}

@@ -101,6 +101,7 @@ static void ended(struct exec *x, int code)
 	x->exit_code = code;
 	x->ended_ns = clock_mono_ns();
 	fd_close(steal_fd(&x->master));
+	fd_close(steal_fd(&x->hold));
 	pthread_mutex_unlock(&x->lock);
 	exec_ids_remove(x);
 	container_event(x->c, "exec_die", "execID", x->id, "exitCode", text, NULL);

@@ -180,11 +180,31 @@ static int fail(struct exec *x, struct err *e)
 /* Both ends of the pty are the same descriptor; the relay closes each. */
 static int give_pty(struct exec *x, struct exec_stdio *io, struct err *e)
 {
+	int copy = fcntl(x->master, F_DUPFD_CLOEXEC, 0);
+
+	if (x->attach_out || x->attach_err)
+		io->out[0] = copy;
+	else
+		(void)exec_monitor_watch(x, EXEC_WATCH_DRAIN0, copy);
 	if (x->attach_in)
 		io->in = fcntl(x->master, F_DUPFD_CLOEXEC, 0);
-	io->out[0] = fcntl(x->master, F_DUPFD_CLOEXEC, 0);
-	if (io->out[0] < 0 || (x->attach_in && io->in < 0))
+	if (copy < 0 || (x->attach_in && io->in < 0))
 		return err_set(e, ERR_SYSTEM, errno, "cannot copy the terminal's descriptor");
+	return 0;
+}
+
+/* Only stdin is attached: something must end with the process all the same. */
+static int give_hold(struct exec *x, struct exec_stdio *io, struct err *e)
+{
+	int p[2];
+
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return err_set(e, ERR_SYSTEM, errno, "cannot make a pipe for the exec");
+	io->out[0] = p[0];
+	if (x->phase == EXEC_RUNNING)
+		x->hold = p[1];
+	else
+		fd_close(p[1]);
 	return 0;
 }
 
@@ -192,7 +212,7 @@ static int give_pty(struct exec *x, struct exec_stdio *io, struct err *e)
 static void keep_drains(struct exec *x, const struct exec_stdio *io)
 {
 	for (unsigned i = 0; i < 2; i++)
-		if (io->out[i] >= 0)
+		if (io->out[i] >= 0 && x->drain[i] < 0)
 			x->drain[i] = fcntl(io->out[i], F_DUPFD_CLOEXEC, 0);
 }
 
@@ -210,6 +230,8 @@ static int await_started(struct exec *x, struct exec_stdio *io, struct err *e)
 		if (x->tty && x->master >= 0)
 			r = give_pty(x, io, e);
 		keep_drains(x, io);
+		if (r == 0 && !x->attach_out && !x->attach_err)
+			r = give_hold(x, io, e);
 	}
 	pthread_mutex_unlock(&x->lock);
 	return r;
@@ -249,10 +271,10 @@ static void await_exit(struct exec *x)
 {
 	struct timespec until;
 
-	BUG_ON(clock_gettime(CLOCK_REALTIME, &until) < 0);
+	BUG_ON(clock_gettime(CLOCK_MONOTONIC, &until) < 0);
 	until.tv_sec += EXIT_WAIT_S;
 	while (x->phase == EXEC_RUNNING &&
-		pthread_cond_timedwait(&x->changed, &x->lock, &until) != ETIMEDOUT)
+		pthread_cond_clockwait(&x->changed, &x->lock, CLOCK_MONOTONIC, &until) != ETIMEDOUT)
 		;
 }
 
@@ -264,7 +286,8 @@ void exec_finish(struct exec *x, bool left)
 	/* a terminal must be read as long as its process lives, or the process stalls */
 	left = (left || x->tty) && x->phase == EXEC_RUNNING;
 	x->relayed = false;
-	for (unsigned i = 0; i < 2; i++) {
+	/* without attached output the drains, if any, are watched already */
+	for (unsigned i = 0; i < 2 && (x->attach_out || x->attach_err); i++) {
 		int fd = steal_fd(&x->drain[i]);
 
 		if (!left)
