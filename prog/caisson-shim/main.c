@@ -11,6 +11,7 @@
 #define MS	     1000000ull
 #define DRAIN_NS     (2000 * MS) /* output of processes that outlive init (host pid namespace) */
 #define TTY_PAUSE_MS 100
+#define STACK_USED   (32u << 10)
 #define IDLE_MS	     500
 #define LOG_RETRY_MS 1000
 #define POLL_OUTER   5 /* descriptors besides connections */
@@ -196,9 +197,12 @@ static bool line_begun(const struct shim *s)
 	return s->tty && s->stream[OUT].n && !output_busy(s);
 }
 
-/* Gives back the pages of buffers that are empty; they read as zero when used again. */
+/* Gives back the pages of buffers that are empty; they read as zero when used again.  So do those
+ * of the stack that libc's start-up has used and nobody needs: all from one page below us. */
 static void buffers_trim(struct shim *s)
 {
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0) & ~(uintptr_t)4095;
+
 	s->touched = false;
 	for (unsigned i = 0; i < STREAMS; i++)
 		if (s->stream[i].n == 0)
@@ -207,6 +211,7 @@ static void buffers_trim(struct shim *s)
 		(void)madvise(s->log.batch, BATCH_SIZE, MADV_DONTNEED);
 	if (!input_full(s))
 		(void)madvise(s->in_text, STDIN_SIZE, MADV_DONTNEED);
+	(void)madvise((void *)(here - 4096 - STACK_USED), STACK_USED, MADV_DONTNEED);
 }
 
 static int poll_timeout(const struct shim *s)
@@ -295,7 +300,7 @@ static void shim_run(struct shim *s)
 
 int main(int argc, char **argv)
 {
-	static struct shim shim;
+	static _Alignas(4096) struct shim shim; /* one page */
 	static struct buffers buffers;
 
 	signals_init();

@@ -114,7 +114,7 @@ static void NORETURN starter(struct fixture *f, const char *flags, const char *s
 			fds[i] = fcntl(fds[i], F_DUPFD, 50);
 	for (int i = 0; i < 7; i++)
 		place(&fds[i], SHIM_FD_LISTEN + i);
-	(void)execl(shim_path(), "caisson-shim", flags, NULL);
+	(void)execle(shim_path(), "caisson-shim", flags, NULL, (char *[]){ NULL });
 	_exit(98);
 }
 
@@ -662,7 +662,7 @@ static void test_memory(void **state)
 #ifdef __SANITIZE_ADDRESS__
 	const unsigned limit = 100000;
 #else
-	const unsigned limit = 64;
+	const unsigned limit = 64; /* KiB */
 #endif
 	unsigned busy, idle;
 	char frame[9];
