@@ -105,7 +105,7 @@ static int post_stop(struct api_call *c, struct err *e)
 {
 	auto_container struct container *t = NULL;
 	const char *signal;
-	int64_t timeout;
+	int64_t timeout = 0;
 	int r = find(c, &t, e);
 
 	if (r == 0)
@@ -122,7 +122,7 @@ static int post_restart(struct api_call *c, struct err *e)
 {
 	auto_container struct container *t = NULL;
 	const char *signal;
-	int64_t timeout;
+	int64_t timeout = 0;
 	int r = find(c, &t, e);
 
 	if (r == 0)
@@ -298,7 +298,7 @@ static int post_wait(struct api_call *c, struct err *e)
 static int get_list(struct api_call *c, struct err *e)
 {
 	auto_json json_t *filters = NULL, *doc = NULL;
-	int64_t limit;
+	int64_t limit = 0;
 	int r = api_filters(c, &filters, e);
 
 	if (r == 0)
