@@ -7,7 +7,6 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <termios.h>
 
 /* How long a reader of the last output byte may wait for the exit code: the kernel ends a process
@@ -40,9 +39,6 @@ static int stdio_open(struct exec_stdio *io, unsigned i, bool wanted, int *ours,
 	/* Large ones make few switches between the process and us; users have a quota for them,
 	 * past which the default size works too. */
 	(void)fcntl(p[0], F_SETPIPE_SZ, EXEC_PIPE_SIZE);
-	/* It is ours, a user the container does not know; /dev/stdout inside must still open.  Who
-	 * can reach it there has the descriptor anyway. */
-	(void)fchmod(p[0], 0666);
 	io->theirs[i] = p[i ? 1 : 0];
 	*ours = p[i ? 0 : 1];
 	(void)fd_nonblock(*ours, true);
