@@ -12,6 +12,7 @@
 
 #include "http/http.h"
 
+#include "config/config.h"
 #include "container/container.h"
 #include "event/event.h"
 #include "exec/exec.h"
@@ -26,6 +27,7 @@ struct engine {
 	struct image_store *images;
 	struct container_set *containers;
 	struct exec_set *execs; /* made before containers: their hook is exec_health_on_change */
+	const struct config *config; /* daemon.json; may be NULL in tests */
 	struct keeper_boot boot;
 	char id[40]; /* stable, for /info */
 	uint64_t started_ns;

@@ -69,6 +69,7 @@ static int post_create(struct api_call *c, struct err *e)
 		return err_set(
 			e, ERR_INVALID, 0, "invalid JSON: got EOF while reading request body");
 	adapt_body(c, body);
+	config_apply_create(c->engine->config, body);
 	r = container_create(
 		c->engine->containers, c->peer, http_query(c->x, "name"), body, warnings, &made, e);
 	if (r < 0)

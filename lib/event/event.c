@@ -176,3 +176,14 @@ int event_follow(struct event_log *l, const struct event_query *q, event_emit_fn
 	fd_close(f.wake);
 	return r;
 }
+
+unsigned event_followers(struct event_log *l)
+{
+	unsigned n = 0;
+
+	pthread_mutex_lock(&l->lock);
+	for (struct follower *f = l->followers; f; f = f->next)
+		n++;
+	pthread_mutex_unlock(&l->lock);
+	return n;
+}

@@ -31,3 +31,4 @@ typedef int event_emit_fn(void *arg, struct str json_line); /* negative ends */
 /* Replays, then follows until until_ns or cancel_fd hangs up. */
 int event_follow(struct event_log *l, const struct event_query *q, event_emit_fn *emit, void *arg,
 	int cancel_fd);
+unsigned event_followers(struct event_log *l); /* how many follow now */
