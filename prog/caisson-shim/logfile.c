@@ -83,27 +83,34 @@ int logfile_flush(struct logfile *l)
 	return rc;
 }
 
+/* A record longer than the batch: head and text in two writes, undone together. */
+static int append_long(struct logfile *l, const struct log_head *h, const char *text, uint32_t n)
+{
+	uint64_t before;
+	int rc = own_up(l);
+
+	if (rc < 0)
+		return rc;
+	before = l->size;
+	rc = append(l, h, sizeof(*h));
+	if (rc < 0)
+		return rc;
+	rc = append(l, text, n);
+	if (rc < 0 && ftruncate(l->fd, (off_t)before) == 0)
+		l->size = before;
+	return rc;
+}
+
 void logfile_add(struct logfile *l, enum log_stream stream, unsigned flags, const char *text,
 	uint32_t n, uint64_t time_ns)
 {
 	struct log_head h = log_head_make(stream, flags, n, time_ns, 0);
-	uint32_t room = BATCH_SIZE - l->used;
 
-	if (room < sizeof(h) + n && l->used) {
+	if (l->used && sizeof(h) + n > BATCH_SIZE - l->used)
 		(void)logfile_flush(l); /* a loss is counted */
-		room = BATCH_SIZE;
-	}
-	if (room < sizeof(h) + n) {
-		/* Longer than the batch: head and text in two writes, undone together. */
-		uint64_t before = l->size;
-
-		if (own_up(l) < 0 || (before = l->size, append(l, &h, sizeof(h))) < 0) {
+	if (sizeof(h) + n > BATCH_SIZE) {
+		if (append_long(l, &h, text, n) < 0)
 			l->lost += n;
-		} else if (append(l, text, n) < 0) {
-			if (ftruncate(l->fd, (off_t)before) == 0)
-				l->size = before;
-			l->lost += n;
-		}
 		return;
 	}
 	memcpy(l->batch + l->used, &h, sizeof(h));
