@@ -45,6 +45,7 @@ struct image_store_options {
 };
 int image_store_open(
 	const struct image_store_options *o, bool rebuild, struct image_store **ret, struct err *e);
+void image_store_close(struct image_store *s); /* nothing may be in progress; closes dir */
 
 /* By name[:tag], name@digest, id or unique id prefix, as seen by owner (uid; 0 sees all).
  * Not there: ERR_NOT_FOUND "No such image: X". */

@@ -330,6 +330,8 @@ static void reopen(bool rebuild)
 		.users = users };
 	struct err e = { 0 };
 
+	if (images)
+		image_store_close(images);
 	if (image_store_open(&o, rebuild, &images, &e) < 0)
 		fail_msg("open: %s", e.msg);
 }
@@ -548,6 +550,7 @@ static int setup(void **s)
 static int teardown(void **s)
 {
 	(void)s;
+	image_store_close(images);
 	remove_tree(base);
 	return 0;
 }

@@ -330,10 +330,27 @@ int image_store_open(
 	(void)pthread_mutex_init(&s->blob_lock, NULL);
 	(void)pthread_cond_init(&s->layer_done, NULL);
 	r = rebuild ? rebuild_all(s, e) : state_each(o->state, "image", restore, s, e);
-	if (r < 0)
-		return r; /* the engine ends: nothing to give back */
+	if (r < 0) {
+		image_store_close(s);
+		return r;
+	}
 	*ret = s;
 	return 0;
+}
+
+void image_store_close(struct image_store *s)
+{
+	while (s->n)
+		image_entry_drop(s, s->all[s->n - 1]);
+	free(s->all);
+	free(s->layers);
+	free(s->pins);
+	fd_close(s->o.dir);
+	(void)pthread_rwlock_destroy(&s->lock);
+	(void)pthread_mutex_destroy(&s->layer_lock);
+	(void)pthread_mutex_destroy(&s->blob_lock);
+	(void)pthread_cond_destroy(&s->layer_done);
+	free(s);
 }
 
 /* ---- finding ------------------------------------------------------------------------------------

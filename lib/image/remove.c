@@ -91,6 +91,7 @@ void image_entry_drop(struct image_store *s, struct image_entry *en)
 	while (en->ntags)
 		image_tag_drop(en, en->ntags - 1);
 	image_unref(en->img);
+	free(en->tags);
 	free(en);
 }
 

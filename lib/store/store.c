@@ -60,6 +60,15 @@ int store_open(int dir, struct store **ret, struct err *e)
 	return 0;
 }
 
+void store_close(struct store *s)
+{
+	if (!s)
+		return;
+	fd_close(s->blobs);
+	fd_close(s->tmp);
+	free(s);
+}
+
 int store_begin(struct store *s, uint64_t max, struct store_writer *ret, struct err *e)
 {
 	struct digest name;

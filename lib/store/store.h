@@ -10,7 +10,8 @@
 #include <openssl/types.h>
 
 struct store;
-int store_open(int dir, struct store **ret, struct err *e); /* keeps dir */
+int store_open(int dir, struct store **ret, struct err *e); /* borrows dir */
+void store_close(struct store *s);
 
 struct store_writer {
 	struct store *store;

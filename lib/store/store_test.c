@@ -120,6 +120,7 @@ static void test_sweep(void **state)
 	assert_int_equal(rubbish(), 1);
 	assert_int_equal(store_open(dir, &again, &e), 0);
 	assert_int_equal(rubbish(), 0);
+	store_close(again);
 	store_abort(&w);
 }
 
