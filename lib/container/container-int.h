@@ -155,6 +155,9 @@ uint32_t peer_sees(const struct http_peer *peer);
 int set_find_name(struct container_set *s, uint32_t owner, const char *name,
 	struct container **ret); /* any error: not there */
 
+/* joined.c: containers it shares namespaces with run; docker's words if not. */
+int joined_check(struct container *c, struct err *e);
+
 /* ---- spec.c, create.c, files.c --------------------------------------------------------------- */
 int create_record(struct container *c, const struct http_peer *peer, struct keeper_create *ret,
 	struct err *e);

@@ -93,7 +93,8 @@ struct container_options {
 	int dir;     /* containers/ of the state directory; kept */
 	int run_dir; /* where shim sockets are: <id>.sock; kept */
 	bool cgroup_v2;
-	/* Called without any lock after every change of status (health checks hang on it). */
+	/* Called without `lock` after every change of status (health checks hang on it); it must
+	 * not call back into the life cycle on the same thread. */
 	void (*on_change)(void *arg, struct container *c, enum container_status was);
 	void *arg;
 };

@@ -42,6 +42,19 @@ static int extra_ids(struct keeper_create *k, const struct container *c, struct 
 	return r;
 }
 
+static bool ipc_shareable(struct container *other)
+{
+	const char *mode;
+	bool yes;
+
+	pthread_mutex_lock(&other->lock);
+	mode = jstr(other->host_config, "IpcMode");
+	yes = streq(mode, "shareable") || streq(mode, "host") ||
+	      strncmp(mode, "container:", 10) == 0;
+	pthread_mutex_unlock(&other->lock);
+	return yes;
+}
+
 /* A joined container, by its id: names may change, the grant may not.  Not a 404: the command would
  * try to pull the image. */
 static int join(struct container *c, const struct http_peer *peer, const char *of, const char *noun,
@@ -55,8 +68,7 @@ static int join(struct container *c, const struct http_peer *peer, const char *o
 	if (container_find(c->set, peer, of, &other, &ignore) < 0)
 		return err_set(e, ERR_INVALID, 0,
 			"No such container: %.200s (to share its %s namespace)", of, noun);
-	if (streq(noun, "IPC") && !streq(jstr(other->host_config, "IpcMode"), "shareable") &&
-		!streq(jstr(other->host_config, "IpcMode"), "host"))
+	if (streq(noun, "IPC") && !ipc_shareable(other))
 		return err_set(e, ERR_INVALID, 0,
 			"container %s: non-shareable IPC (hint: use IpcMode:shareable for the donor "
 			"container)",

@@ -4,12 +4,16 @@
 
 /* Read before the shim goes, while the group exists.  Only who has a memory limit, or was killed,
  * can have met it. */
-static bool was_oom(const struct container *c, int code)
+static bool was_oom(struct container *c, int code)
 {
 	struct cgroup_stats st;
 	struct err ignore;
+	bool limited;
 
-	if (code != 128 + SIGKILL && jint(c->host_config, "Memory") == 0)
+	pthread_mutex_lock(&c->lock);
+	limited = jint(c->host_config, "Memory") > 0;
+	pthread_mutex_unlock(&c->lock);
+	if (code != 128 + SIGKILL && !limited)
 		return false;
 	return cgroup_stats(&c->id, &st, &ignore) == 0 && st.oom_kills > 0;
 }

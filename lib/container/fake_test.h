@@ -7,6 +7,7 @@
 #include "container/container-int.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <sys/socket.h>
@@ -81,34 +82,53 @@ const json_t *image_defaults(const struct image *i)
 /* ---- shims -------------------------------------------------------------------------------------
  */
 
-static void shim_serve(struct shim_end *s, int conn)
+/* Waits for an order to end, or for the engine to go: true when the process has ended. */
+static bool shim_ended(struct shim_end *s, int conn, int *code)
+{
+	struct pollfd p[] = { { .fd = s->tell[0], .events = POLLIN },
+		{ .fd = conn, .events = POLLRDHUP } };
+
+	if (*code >= 0)
+		return true;
+	while (poll(p, 2, -1) < 0)
+		;
+	return p[0].revents && fd_read(s->tell[0], code, sizeof(*code)) == sizeof(*code);
+}
+
+/* One connection of an engine; true when the shim may end. */
+static bool shim_serve(struct shim_end *s, int conn, int *code)
 {
 	struct shim_record rec = { .type = SHIM_READY, .a = 4242 };
 	struct shim_hello hello;
-	int code = s->exit_at_once;
 
 	assert_int_equal(fd_read_full(conn, &hello, sizeof(hello)), sizeof(hello));
 	assert_int_equal(hello.kind, SHIM_CONTROL);
-	assert_int_equal(shim_send(conn, &rec, -1), 0);
-	if (code < 0 && fd_read(s->tell[0], &code, sizeof(code)) != sizeof(code))
-		code = 0;
+	/* an engine that crashed right after its hello takes nothing */
+	if (shim_send(conn, &rec, -1) < 0 || !shim_ended(s, conn, code))
+		return s->lose && *code >= 0;
 	if (s->lose)
-		return;
-	rec = (struct shim_record){ .type = SHIM_EXIT, .a = (uint64_t)code, .b = clock_wall_ns() };
+		return true;
+	rec = (struct shim_record){ .type = SHIM_EXIT, .a = (uint64_t)*code, .b = clock_wall_ns() };
 	(void)shim_send(conn, &rec, -1);
 	while (shim_recv(conn, &rec) == 1 && rec.type != SHIM_BYE)
 		;
 	pthread_mutex_lock(&fake.lock);
 	fake.byes += rec.type == SHIM_BYE;
 	pthread_mutex_unlock(&fake.lock);
+	return rec.type == SHIM_BYE;
 }
 
 static void *shim_main(void *arg)
 {
 	struct shim_end *s = arg;
-	auto_close int conn = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
+	int code = s->exit_at_once;
+	bool over = false;
 
-	shim_serve(s, conn);
+	while (!over) {
+		auto_close int conn = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
+
+		over = shim_serve(s, conn, &code);
+	}
 	pthread_mutex_lock(&fake.lock);
 	for (struct shim_end **p = &fake.shims; *p; p = &(*p)->next) {
 		if (*p != s)

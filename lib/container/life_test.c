@@ -302,7 +302,7 @@ static void test_attach_early(void **unused)
 	(void)unused;
 	ok(sock, &e);
 	ok(container_start(c, &e), &e);
-	/* the fake shim serves its first connection only: this one */
+	/* the fake shim serves one connection after the other: this one is the first */
 	assert_int_equal(shim_recv(sock, &rec), 1);
 	assert_int_equal(rec.type, SHIM_READY);
 	fd_close(steal_fd(&sock));
@@ -375,6 +375,66 @@ static void test_reopen(void **unused)
 	container_unref(b);
 }
 
+/* As if the engine had been killed: its connection is gone, and its monitor says nothing. */
+static void crash(struct container *c)
+{
+	int p[2];
+
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+	assert_true(dup3(p[0], c->control, O_CLOEXEC) >= 0);
+	close(p[0]); /* the other end stays open: the monitor waits for ever */
+}
+
+/* Still running when the next engine comes, and ended meanwhile. */
+static void test_recover(void **unused)
+{
+	struct container *c = fake_create("live", SH), *gone = fake_create("gone", SH), *c2, *gone2;
+	struct err e;
+
+	(void)unused;
+	ok(container_start(c, &e), &e);
+	ok(container_start(gone, &e), &e);
+	crash(c);
+	crash(gone);
+	pthread_mutex_lock(&fake.lock);
+	shim_tell(&gone->id, 6);
+	pthread_mutex_unlock(&fake.lock);
+	fake_reopen(false);
+	c2 = found("live");
+	gone2 = found("gone");
+	assert_ptr_not_equal(c2, c);
+	assert_int_equal(c2->status, CONTAINER_RUNNING);
+	assert_int_equal(c2->pid, 4242);
+	assert_int_equal(wait_for(gone2, CONTAINER_WAIT_NOT_RUNNING), 6);
+	ok(container_kill(c2, NULL, &e), &e);
+	assert_int_equal(c2->exit_code, 137);
+	destroy(c2);
+	destroy(gone2);
+	container_unref(c);
+	container_unref(gone);
+}
+
+/* The shim has gone without a word, and without a record in the log. */
+static void test_recover_lost(void **unused)
+{
+	struct container *c = fake_create("vanished", SH), *c2;
+	struct err e;
+
+	(void)unused;
+	fake.lose_shim = true;
+	ok(container_start(c, &e), &e);
+	fake.lose_shim = false;
+	crash(c);
+	pthread_mutex_lock(&fake.lock);
+	shim_tell(&c->id, 0);
+	pthread_mutex_unlock(&fake.lock);
+	fake_reopen(true);
+	c2 = found("vanished");
+	assert_int_equal(wait_for(c2, CONTAINER_WAIT_NOT_RUNNING), 255);
+	destroy(c2);
+	container_unref(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -393,6 +453,8 @@ int main(void)
 		cmocka_unit_test(test_update),
 		cmocka_unit_test(test_reopen),
 		cmocka_unit_test(test_attach_early),
+		cmocka_unit_test(test_recover),
+		cmocka_unit_test(test_recover_lost),
 	};
 
 	return cmocka_run_group_tests(tests, fake_up, fake_down);

@@ -35,8 +35,12 @@ static void rotate(struct container *c)
 	struct log_limits limits;
 	auto_close int fd = -EBADF;
 	struct err ignore;
+	int r;
 
-	if (log_limits_parse(c->host_config, &limits, &ignore) < 0)
+	pthread_mutex_lock(&c->lock);
+	r = log_limits_parse(c->host_config, &limits, &ignore);
+	pthread_mutex_unlock(&c->lock);
+	if (r < 0)
 		return;
 	fd = log_rotate(c->dir, limits.files, &ignore);
 	if (fd >= 0)

@@ -57,7 +57,6 @@ void size_add(struct container *c, json_t *doc)
 
 	if (size_measure(c, &rw, &ignore) < 0)
 		rw = 0;
-	if (rw)
-		json_object_set_new(doc, "SizeRw", json_integer((json_int_t)rw));
+	json_object_set_new(doc, "SizeRw", json_integer((json_int_t)rw));
 	json_object_set_new(doc, "SizeRootFs", json_integer((json_int_t)(rw + image)));
 }

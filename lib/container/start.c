@@ -148,6 +148,8 @@ int container_start(struct container *c, struct err *e)
 	r = life_check(c, ACT_START, e);
 	pthread_mutex_unlock(&c->lock);
 	if (r == 0)
+		r = joined_check(c, e);
+	if (r == 0)
 		r = life_start(c, true, e);
 	pthread_mutex_unlock(&c->op);
 	return r;

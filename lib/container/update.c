@@ -79,13 +79,25 @@ static int merge(struct container *c, json_t *u, json_t *merged, struct err *e)
 	return 0;
 }
 
+/* What belongs together goes together: a quota with its period, a swap limit with memory. */
+static void add_partners(const json_t *merged, json_t *u)
+{
+	static const char *const pairs[][2] = { { "MemorySwap", "Memory" },
+		{ "CpuQuota", "CpuPeriod" }, { "CpuPeriod", "CpuQuota" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
+		if (jint(u, pairs[i][0]) != 0 && jint(u, pairs[i][1]) == 0)
+			json_object_set(u, pairs[i][1], json_object_get(merged, pairs[i][1]));
+}
+
 /* The keeper first: it changes the grant and, when there is one, the running group. */
-static int apply(struct container *c, const json_t *u, json_t *merged, struct err *e)
+static int apply(struct container *c, json_t *u, json_t *merged, struct err *e)
 {
 	struct keeper_update body = { .id = c->id };
 	struct keeper_reply reply;
 	int r = 0;
 
+	add_partners(merged, u);
 	resources_limits(u, &body.limits);
 	if (body.limits.set)
 		r = keeper_call(
