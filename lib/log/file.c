@@ -5,7 +5,7 @@
 
 static int create(int dir, struct err *e)
 {
-	int fd = openat(dir, "log", O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = openat(dir, "log", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd < 0)
 		return err_set(e, ERR_SYSTEM, errno, "cannot open the container's log");
@@ -13,7 +13,7 @@ static int create(int dir, struct err *e)
 }
 
 /* What a power cut left of a record would swallow the records written behind it. */
-static int cut_torn_tail(int fd, struct err *e)
+static int cut_torn_tail(int dir, int fd, struct err *e)
 {
 	struct log_walk w;
 	struct log_head h;
@@ -22,10 +22,13 @@ static int cut_torn_tail(int fd, struct err *e)
 	struct stat st;
 	int r;
 
-	log_walk_init(&w, fd);
+	/* Who appends gets no right to read. */
+	r = openat(dir, "log", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (r < 0)
+		return err_set(e, ERR_SYSTEM, errno, "cannot read the container's log");
+	log_walk_init(&w, r);
 	while ((r = log_walk_next(&w, &h, &text)) > 0)
 		end = log_walk_offset(&w);
-	w.fd = -EBADF;
 	log_walk_done(&w);
 	if (r < 0 || fstat(fd, &st) < 0)
 		return err_set(
@@ -38,7 +41,7 @@ static int cut_torn_tail(int fd, struct err *e)
 int log_open(int dir, struct err *e)
 {
 	auto_close int fd = create(dir, e);
-	int r = fd < 0 ? fd : cut_torn_tail(fd, e);
+	int r = fd < 0 ? fd : cut_torn_tail(dir, fd, e);
 
 	return r < 0 ? r : steal_fd(&fd);
 }
