@@ -1,6 +1,7 @@
 #include "log/chain.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 int log_chain_open(int dir, unsigned n)
@@ -16,53 +17,60 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
 }
 
-/* The number the open file has now; *ret_count: how many files there are.  -ENOENT: it is gone. */
-static int find(int dir, const struct stat *want, unsigned *ret_count)
+/* A descriptor that holds the log's lock until it is closed. */
+int log_lock(int dir, bool exclusive)
+{
+	auto_close int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	do
+		r = flock(fd, exclusive ? LOCK_EX : LOCK_SH);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : steal_fd(&fd);
+}
+
+/* The number the open file has, -ENOENT when it has none; *ret_count: one above the highest.  An
+ * engine that died while it rotated leaves one number free. */
+static int find(int dir, const struct stat *want, int *ret_count)
 {
 	char name[LOG_NAME_MAX];
 	struct stat st;
-	int found = -ENOENT;
-	unsigned n = 0;
+	int found = -ENOENT, count = 0;
 
-	for (; n < LOG_FILES_MAX; n++) {
-		if (fstatat(dir, log_name(n, name), &st, AT_SYMLINK_NOFOLLOW) < 0) {
-			/* In the middle of a rotation "log" does not exist. */
-			if (n == 0)
-				continue;
-			break;
-		}
-		if (found < 0 && same_file(&st, want))
-			found = (int)n;
+	for (int n = 0; n < LOG_FILES_MAX && n <= count + 1; n++) {
+		if (fstatat(dir, log_name((unsigned)n, name), &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		if (same_file(&st, want))
+			found = n;
+		count = n + 1;
 	}
-	*ret_count = n;
+	*ret_count = count;
 	return found;
 }
 
-/* Opens the neighbour at distance step, sure that no rotation happened in between. */
+/* Opens the nearest file in the direction of step. */
 static int neighbour(int dir, int fd, int step)
 {
+	auto_close int lock = log_lock(dir, false);
 	struct stat want;
-	unsigned count;
+	int count, n;
 
+	if (lock < 0)
+		return lock;
 	if (fstat(fd, &want) < 0)
 		return -errno;
-	for (unsigned tries = 0; tries < 100; tries++) {
-		auto_close int next = -EBADF;
-		int n = find(dir, &want, &count), to = n + step;
+	n = find(dir, &want, &count);
+	if (n < 0 && step > 0)
+		return -ENOENT; /* it was removed, and all older ones before it */
+	if (n < 0)
+		n = count; /* what follows it is the oldest that is left */
+	for (n += step; n >= 0 && n < count; n += step) {
+		int next = log_chain_open(dir, (unsigned)n);
 
-		if (n < 0) {
-			/* Removed: what follows it is the oldest that is left. */
-			if (step > 0 || count == 0)
-				return -ENOENT;
-			to = (int)count - 1;
-		}
-		if (to < 0 || to >= (int)count)
-			return -ENOENT;
-		next = log_chain_open(dir, (unsigned)to);
-		if (find(dir, &want, &count) == n && next >= 0)
-			return steal_fd(&next);
-		if (next == -ENOENT && to == 0)
-			return -ENOENT; /* mid-rotation: comes in a moment */
+		if (next != -ENOENT)
+			return next;
 	}
 	return -ENOENT;
 }

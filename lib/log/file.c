@@ -1,7 +1,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "log/log-int.h"
+#include "log/chain.h"
 
 static int create(int dir, struct err *e)
 {
@@ -49,8 +49,11 @@ int log_open(int dir, struct err *e)
 int log_rotate(int dir, unsigned files, struct err *e)
 {
 	char from[LOG_NAME_MAX], to[LOG_NAME_MAX];
+	auto_close int lock = log_lock(dir, true);
 	unsigned last = 1;
 
+	if (lock < 0)
+		return err_set(e, ERR_SYSTEM, -lock, "cannot lock the container's log");
 	if (files < 2) {
 		/* Nothing old is kept: readers still hold the file that goes away. */
 		if (unlinkat(dir, "log", 0) < 0 && errno != ENOENT)
@@ -101,7 +104,7 @@ int log_last_exit(int dir, int *ret_code, uint64_t *ret_time_ns)
 	for (unsigned n = 0; n < 2 && r == 0; n++) {
 		r = last_record(dir, n, &h);
 		if (r == -ENOENT)
-			return 0;
+			r = 0; /* never started, or the engine died while it rotated */
 	}
 	if (r <= 0 || h.stream != LOG_EXIT)
 		return r < 0 ? r : 0;

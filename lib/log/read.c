@@ -199,11 +199,13 @@ static int count_lines(const struct log_query *q, int fd, uint64_t *ret)
 /* Opens the file that the wanted lines begin in: gives it, and how many of its lines to skip. */
 static int find_start(int dir, const struct log_query *q, uint64_t *ret_skip)
 {
+	auto_close int lock = log_lock(dir, false);
 	auto_close int fd = log_chain_open(dir, 0);
 	uint64_t want = q->tail < 0 ? UINT64_MAX : (uint64_t)q->tail, have = 0, n;
 
 	if (fd == -ENOENT)
-		fd = log_chain_open(dir, 1); /* between the two steps of a rotation */
+		fd = log_chain_open(dir, 1); /* the engine died while it rotated */
+	fd_close(steal_fd(&lock));
 	if (fd < 0)
 		return fd;
 	for (;;) {

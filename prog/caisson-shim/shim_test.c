@@ -517,6 +517,7 @@ static void test_strangers_are_refused(void **state)
 	control(f, 0);
 	assert_int_equal(fchmodat(f->dirfd, ".", 0755, 0), 0);
 	assert_int_equal(fchmodat(f->dirfd, "s", 0666, 0), 0);
+	/* Refused before its hello or behind it, but by the shim, not by the file's mode. */
 	stranger = fork();
 	if (stranger == 0) {
 		struct shim_hello h = { SHIM_MAGIC, SHIM_VERSION, SHIM_CONTROL, 0, 0 };
@@ -524,7 +525,7 @@ static void test_strangers_are_refused(void **state)
 		struct err e;
 		int fd = setresuid(65534, 65534, 65534) ? -1 : shim_connect(f->dirfd, "s", &h, &e);
 
-		_exit(fd < 0 ? 2 : shim_recv(fd, &r) > 0 ? 1 : 0);
+		_exit(fd < 0 ? (e.sys == EACCES ? 2 : 0) : shim_recv(fd, &r) > 0 ? 1 : 0);
 	}
 	assert_int_equal(waitpid(stranger, &status, 0), stranger);
 	assert_int_equal(status, 0);
@@ -662,7 +663,7 @@ static void test_memory(void **state)
 #ifdef __SANITIZE_ADDRESS__
 	const unsigned limit = 100000;
 #else
-	const unsigned limit = 64; /* KiB */
+	const unsigned limit = 72; /* KiB; 60 to 68, as the kernel places stack and heap */
 #endif
 	unsigned busy, idle;
 	char frame[9];
