@@ -19,6 +19,9 @@ static void test_refs(void **state)
 		{ "docker.io/busybox", "docker.io/library/busybox", "", "busybox" },
 		{ "index.docker.io/a/b:c", "docker.io/a/b", "c", "a/b:c" },
 		{ "user/app", "docker.io/user/app", "", "user/app" },
+		/* no short form: it would mean something else */
+		{ "docker.io/docker.io/a", "docker.io/docker.io/a", "", "docker.io/docker.io/a" },
+		{ "docker.io/localhost/a", "docker.io/localhost/a", "", "docker.io/localhost/a" },
 		{ "localhost/a", "localhost/a", "", "localhost/a" },
 		{ "localhost:5000/a:b", "localhost:5000/a", "b", "localhost:5000/a:b" },
 		{ "[::1]:5000/a", "[::1]:5000/a", "", "[::1]:5000/a" },

@@ -210,7 +210,8 @@ struct str oci_ref_familiar(const struct oci_ref *r)
 	if (str_starts(whole, STR(LIBRARY)) && !strchr(whole.p + sizeof(LIBRARY) - 1, '/'))
 		s = (struct str){ whole.p + sizeof(LIBRARY) - 1, whole.n - sizeof(LIBRARY) + 1 };
 	rest = s;
-	return str_eq(cut_domain(&rest), STR(HUB)) && !digest_parse_hex(s, &hex) ? s : whole;
+	(void)cut_domain(&rest);
+	return rest.p == s.p && !digest_parse_hex(s, &hex) ? s : whole;
 }
 
 char *oci_ref_text(const struct oci_ref *r)
