@@ -232,7 +232,7 @@ void runtime_exec(const struct runtime_exec_plan *p)
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	sys_signals_reset();
 	sys_close_all_but(keep, ARRAY_SIZE(keep));
-	r = start_process(p, &l, &pidfd, &pid, &said.err);
+	r = link_blame(&l, start_process(p, &l, &pidfd, &pid, &said.err), &said.err);
 	if (r < 0) {
 		if (pidfd >= 0) {
 			(void)sys_pidfd_signal(pidfd, SIGKILL);

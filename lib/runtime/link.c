@@ -55,6 +55,13 @@ static int failure(struct link *l, struct err *e)
 	return err_errno(&got);
 }
 
+int link_blame(struct link *l, int r, struct err *e)
+{
+	return r < 0 && l->page && l->page != MAP_FAILED && l->page->state == LINK_FAILED
+		       ? failure(l, e)
+		       : r;
+}
+
 int link_wait_exec(struct link *l, int pidfd, struct err *e)
 {
 	struct pollfd p[2] = { { .fd = l->ours, .events = POLLIN },

@@ -103,6 +103,9 @@ int link_send(int end, enum link_step step);
 int link_expect(int end, enum link_step step); /* waits; negative errno */
 /* Starter: waits until the program runs or init failed or died.  0: it runs. */
 int link_wait_exec(struct link *l, int pidfd, struct err *e);
+/* Starter: a step of ours failed with r and *e.  When that is because init had failed and ended
+ * before, its reason is the one to report. */
+int link_blame(struct link *l, int r, struct err *e);
 /* Starter: the pty master that init made, checked to be one; -ENOTTY when it is none. */
 int link_master(const struct link *l);
 /* Init: says why and ends. */

@@ -369,7 +369,7 @@ void runtime_start(const struct runtime_plan *p, int report)
 	if (r == 0)
 		r = make_init(&s, &failed.err);
 	if (r == 0)
-		r = build(&s, &failed.err);
+		r = link_blame(&s.link, build(&s, &failed.err), &failed.err);
 	if (r == 0)
 		(void)become_shim(&s, report, &failed.err);
 	undo(&s);
