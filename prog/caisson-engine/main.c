@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -80,6 +81,7 @@ static void settle_process(void)
 {
 	struct rlimit files;
 
+	(void)umask(077);
 	(void)mallopt(M_ARENA_MAX, 2);
 	(void)mallopt(M_TRIM_THRESHOLD, 256 << 10);
 	(void)mallopt(M_MMAP_THRESHOLD, 256 << 10);
