@@ -28,6 +28,16 @@ struct event_log *event_log_new(void)
 	return l;
 }
 
+void event_log_free(struct event_log *l)
+{
+	BUG_ON(l->followers);
+	for (unsigned i = 0; i < EVENT_RING; i++)
+		if (l->ring[i])
+			event_unref(l->ring[i]);
+	pthread_mutex_destroy(&l->lock);
+	free(l);
+}
+
 void event_publish_json(struct event_log *l, uint32_t owner, const char *type, const char *action,
 	const char *id, const char *from, const json_t *attrs)
 {

@@ -10,6 +10,7 @@
 
 struct event_log;
 struct event_log *event_log_new(void);
+void event_log_free(struct event_log *l); /* nobody may follow it */
 
 /* Publishes.  attrs: pairs name, value, ended by NULL (values NULL are left out).  owner: uid whose
  * object it is (members see only their own; root sees all).  from: image, for containers and

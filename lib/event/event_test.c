@@ -59,6 +59,7 @@ static void documents(void **state)
 	assert_int_equal(event_follow(l, &q, collect, &b, -1), 0);
 	assert_true(str_starts(buf_view(&b), STR("{\"Type\":\"network\",\"Action\":\"create\","
 						 "\"Actor\":{\"ID\":\"net\",\"Attributes\":{}}")));
+	event_log_free(l);
 }
 
 static void filters(void **state)
@@ -100,6 +101,7 @@ static void filters(void **state)
 	assert_int_equal(count(l, UINT32_MAX, NULL, NULL), 4);
 	assert_int_equal(count(l, 1000, NULL, NULL), 1);
 	assert_int_equal(count(l, 0, NULL, NULL), 3);
+	event_log_free(l);
 }
 
 static void the_ring_forgets_the_oldest(void **state)
@@ -111,6 +113,7 @@ static void the_ring_forgets_the_oldest(void **state)
 		event_publish(l, 0, "volume", i < 10 ? "old" : "new", "v", NULL, NULL);
 	assert_int_equal(count(l, UINT32_MAX, NULL, NULL), EVENT_RING);
 	assert_int_equal(count(l, UINT32_MAX, "event", "old"), 0);
+	event_log_free(l);
 }
 
 struct live {
@@ -162,6 +165,7 @@ static void following(void **state)
 	assert_int_equal(v.result, 0);
 	fd_close(cancel[0]);
 	fd_close(out[0]);
+	event_log_free(v.l);
 }
 
 int main(void)
