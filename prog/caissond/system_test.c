@@ -1,0 +1,859 @@
+/*
+ * Promises: the keeper identifies clients itself, grants nothing beyond the floor, survives its
+ * engine, and its containers survive it.
+ *
+ * Needs root; without, everything is skipped.
+ */
+#include "system_test.h"
+
+#include "cgroup/cgroup.h"
+#include "runtime/spec.h"
+#include "sandbox/job.h"
+#include "shim/shim.h"
+
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <sys/prctl.h>
+
+#include <cmocka.h>
+
+/* ---- the fake engine ---------------------------------------------------------------------------
+ */
+
+static uint64_t status_field(const char *name, unsigned base)
+{
+	char text[4096] = { 0 };
+	auto_close int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	const char *at;
+
+	(void)!fd_read_full(fd, text, sizeof(text) - 1);
+	at = strstr(text, name);
+	return at ? strtoull(at + strlen(name) + 1, NULL, (int)base) : UINT64_MAX;
+}
+
+static uint32_t count_descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	uint32_t n = 0;
+
+	while (d && readdir(d))
+		n++;
+	return n - 3; /* ".", ".." and the directory itself */
+}
+
+static struct facts find_facts(void)
+{
+	struct facts f = { .pid = getpid(), .uid = getuid(), .gid = getgid() };
+
+	f.descriptors = count_descriptors() - 1;
+	f.groups = (uint32_t)getgroups(0, NULL);
+	f.no_new_privs = status_field("NoNewPrivs:", 10) == 1;
+	f.caps_bound = status_field("CapBnd:", 16);
+	f.caps_permitted = status_field("CapPrm:", 16);
+	f.caps_effective = status_field("CapEff:", 16);
+	f.sees_shadow = access("/etc/shadow", F_OK) == 0;
+	f.sees_host_tmp = access("/home", F_OK) == 0 || access("/var", F_OK) == 0;
+	f.sees_libraries = access("/usr/bin/env", X_OK) == 0;
+	f.writes_root = mkdir("/made", 0700) == 0;
+	f.writes_state = mkdir("made", 0700) == 0 && rmdir("made") == 0;
+	return f;
+}
+
+int fake_engine(void)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = "/state/driver.sock" };
+	struct facts f = find_facts();
+	int link = KEEPER_FD, s = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	struct pollfd p = { .fd = KEEPER_FD, .events = POLLRDHUP };
+
+	if (connect(s, (struct sockaddr *)&a, sizeof(a)) < 0 ||
+		sys_send_fds(s, &f, sizeof(f), &link, 1) < 0)
+		return 1;
+	while (poll(&p, 1, -1) < 0)
+		;
+	return 0;
+}
+
+/* ---- the rig -----------------------------------------------------------------------------------
+ */
+
+const char *rig_path(struct rig *r, const char *name)
+{
+	(void)snprintf(r->path, sizeof(r->path), "%s/%s", r->dir, name);
+	return r->path;
+}
+
+static void copy_file(const char *from, const char *to)
+{
+	auto_close int in = open(from, O_RDONLY | O_CLOEXEC);
+	auto_close int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+	static char block[65536];
+	ssize_t n;
+
+	assert_true(in >= 0 && out >= 0);
+	while ((n = fd_read(in, block, sizeof(block))) > 0)
+		assert_int_equal(fd_write_all(out, block, (size_t)n), 0);
+	assert_int_equal(n, 0);
+}
+
+static void write_text(const char *path, const char *text)
+{
+	auto_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
+}
+
+static void copy_programs(struct rig *r)
+{
+	static const char *const names[] = { "caissond", "caisson-shim", "caisson-worker" };
+	char self[512], from[700];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	assert_true(n > 0);
+	self[n] = '\0';
+	copy_file(self, rig_path(r, "bin/caisson-engine"));
+	*strrchr(self, '/') = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char to[32];
+
+		(void)snprintf(from, sizeof(from), "%s/../../../bin/%s", self, names[i]);
+		(void)snprintf(to, sizeof(to), "bin/%s", names[i]);
+		copy_file(from, rig_path(r, to));
+	}
+}
+
+static int listen_driver(struct rig *r)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	assert_true(str_copy(
+		a.sun_path, sizeof(a.sun_path), str_of(rig_path(r, "data/engine/driver.sock"))));
+	assert_int_equal(bind(s, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(chmod(a.sun_path, 0777), 0);
+	assert_int_equal(listen(s, 4), 0);
+	return s;
+}
+
+void rig_make(struct rig *r)
+{
+	*r = (struct rig){
+		.dir = "/tmp/caissond-test-XXXXXX", .engine = -1, .link = -1, .client_conn = -1
+	};
+	assert_non_null(mkdtemp(r->dir));
+	assert_int_equal(chmod(r->dir, 0755), 0);
+	assert_int_equal(mkdir(rig_path(r, "bin"), 0755), 0);
+	assert_int_equal(mkdir(rig_path(r, "data"), 0755), 0);
+	assert_int_equal(mkdir(rig_path(r, "data/engine"), 0700), 0);
+	copy_programs(r);
+	write_text(rig_path(r, "floor.conf"), "# the default\n");
+	r->driver = listen_driver(r);
+}
+
+static pid_t spawn_keeper(struct rig *r)
+{
+	char data[128], exec_[128], sock[128], floor_[128];
+	pid_t pid;
+
+	(void)snprintf(data, sizeof(data), "%s/data", r->dir);
+	(void)snprintf(exec_, sizeof(exec_), "%s/exec", r->dir);
+	(void)snprintf(sock, sizeof(sock), "unix://%s/sock", r->dir);
+	(void)snprintf(floor_, sizeof(floor_), "%s/floor.conf", r->dir);
+	(void)rig_path(r, "log");
+	pid = fork();
+	if (pid == 0) {
+		int log = open(r->path, O_WRONLY | O_CREAT | O_APPEND, 0644);
+
+		/* A broken-off test leaves no keeper behind. */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		(void)dup2(log, 2);
+		(void)close_range(3, ~0u, 0);
+		(void)execl(rig_path(r, "bin/caissond"), "caissond", "--data-root", data,
+			"--exec-root", exec_, "-H", sock, "--floor", floor_, "--group", "65534",
+			"--label", "a=b", "-D", (char *)NULL);
+		_exit(127);
+	}
+	return pid;
+}
+
+static void take_hello(struct rig *r)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} space;
+	struct iovec iov = { &r->facts, sizeof(r->facts) };
+	struct msghdr h = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = space.room,
+		.msg_controllen = sizeof(space.room) };
+
+	assert_int_equal(recvmsg(r->engine, &h, MSG_CMSG_CLOEXEC), sizeof(r->facts));
+	memcpy(&r->link, CMSG_DATA(CMSG_FIRSTHDR(&h)), sizeof(int));
+}
+
+void rig_engine(struct rig *r)
+{
+	struct pollfd p = { .fd = r->driver, .events = POLLIN };
+
+	fd_close(r->engine);
+	fd_close(r->link);
+	wire_msg_done(&r->boot);
+	assert_int_equal(poll(&p, 1, 20000), 1);
+	r->engine = accept4(r->driver, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(r->engine >= 0);
+	take_hello(r);
+	assert_int_equal(wire_recv(r->link, KEEPER_VERSION, &r->boot), 1);
+	assert_int_equal(r->boot.head.op, KEEPER_BOOT);
+}
+
+void rig_start(struct rig *r)
+{
+	r->keeper = spawn_keeper(r);
+	rig_engine(r);
+}
+
+int rig_stop(struct rig *r, int signal)
+{
+	int status = -1;
+
+	assert_int_equal(kill(r->keeper, signal), 0);
+	assert_int_equal(waitpid(r->keeper, &status, 0), r->keeper);
+	return status;
+}
+
+static void run_shell(const char *fmt, const char *dir)
+{
+	char command[300];
+
+	(void)snprintf(command, sizeof(command), "%s %s", fmt, dir);
+	assert_int_equal(system(command), 0);
+}
+
+void rig_remove(struct rig *r)
+{
+	fd_close(r->engine);
+	fd_close(r->link);
+	fd_close(r->driver);
+	fd_close(r->client_conn);
+	wire_msg_done(&r->boot);
+	if (getenv("KEEP"))
+		(void)fprintf(stderr, "kept: %s\n", r->dir);
+	else
+		run_shell("rm -rf", r->dir);
+}
+
+/* One message; clients are noted on the way. */
+static void receive(struct rig *r, struct wire_msg *m)
+{
+	struct pollfd p = { .fd = r->link, .events = POLLIN };
+
+	assert_int_equal(poll(&p, 1, 30000), 1);
+	assert_int_equal(wire_recv(r->link, KEEPER_VERSION, m), 1);
+	if (m->head.op != KEEPER_CLIENT)
+		return;
+	memcpy(&r->client, m->body, sizeof(r->client));
+	fd_replace(&r->client_conn, wire_fd(m, 0));
+}
+
+int rig_ask(struct rig *r, uint16_t op, const void *body, size_t size, const int *fds,
+	unsigned nfds, struct keeper_reply *ret)
+{
+	static struct wire_msg m;
+	uint32_t seq = ++r->seq;
+
+	assert_int_equal(wire_send(r->link, KEEPER_VERSION, op, seq, body, size, fds, nfds), 0);
+	do
+		receive(r, &m);
+	while (m.head.op != KEEPER_REPLY || m.head.seq != seq);
+	memcpy(ret, m.body, sizeof(*ret));
+	return ret->err.kind;
+}
+
+int rig_connect(struct rig *r, uid_t id)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	static struct wire_msg m;
+
+	assert_true(str_copy(a.sun_path, sizeof(a.sun_path), str_of(rig_path(r, "sock"))));
+	assert_int_equal(setegid(id) | seteuid(id), 0);
+	assert_int_equal(connect(s, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(seteuid(0) | setegid(0), 0);
+	do
+		receive(r, &m);
+	while (m.head.op != KEEPER_CLIENT);
+	return s;
+}
+
+/* ---- helpers of the tests
+ * ------------------------------------------------------------------------ */
+
+static struct rig rig;
+
+static int setup(void **state)
+{
+	(void)state;
+	rig_make(&rig);
+	rig_start(&rig);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	if (rig.keeper > 0 && kill(rig.keeper, 0) == 0)
+		(void)rig_stop(&rig, SIGTERM);
+	rig_remove(&rig);
+	return 0;
+}
+
+static mode_t mode_of(const char *name, uid_t *ret_uid)
+{
+	struct stat st = { 0 };
+
+	assert_int_equal(lstat(rig_path(&rig, name), &st), 0);
+	*ret_uid = st.st_uid;
+	return st.st_mode & 07777;
+}
+
+/* Runs a worker over in; reads its last frame. */
+static int run_job(uint32_t kind, const struct digest *target, int in, void *ret_done, size_t size)
+{
+	struct keeper_job j = { .kind = kind, .target = *target };
+	struct keeper_reply reply;
+	struct job_frame f = { 0 };
+	char body[1024];
+	int out[2], fds[2];
+
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	fds[0] = in;
+	fds[in >= 0] = out[1];
+	assert_int_equal(
+		rig_ask(&rig, KEEPER_JOB, &j, sizeof(j), fds, in >= 0 ? 2 : 1, &reply), ERR_NONE);
+	fd_close(out[1]);
+	while (fd_read_full(out[0], &f, sizeof(f)) == sizeof(f) && f.type != JOB_DONE) {
+		assert_true(f.size < sizeof(body) && f.type != JOB_ERROR);
+		assert_int_equal(fd_read_full(out[0], body, f.size), f.size);
+	}
+	if (f.type == JOB_DONE)
+		assert_int_equal(fd_read_full(out[0], ret_done, size), (ssize_t)size);
+	fd_close(out[0]);
+	return reply.status;
+}
+
+static const struct digest layer_id = { { 0x11, 0x22 } };
+
+static void make_layer(void)
+{
+	static const struct digest staging = { { 0x33 } };
+	struct keeper_layer l = { staging, layer_id };
+	struct job_unpacked done = { 0 };
+	struct keeper_reply reply;
+	FILE *tar = popen("cd / && tar -ch --transform 's,.*,bin/busybox,' bin/busybox", "r");
+
+	assert_non_null(tar);
+	assert_int_equal(run_job(KEEPER_JOB_UNPACK, &staging, fileno(tar), &done, sizeof(done)), 0);
+	assert_int_equal(pclose(tar), 0);
+	assert_true(done.size_bytes > 100000);
+	assert_int_equal(
+		rig_ask(&rig, KEEPER_LAYER_COMMIT, &l, sizeof(l), NULL, 0, &reply), ERR_NONE);
+	assert_int_equal(
+		rig_ask(&rig, KEEPER_LAYER_COMMIT, &l, sizeof(l), NULL, 0, &reply), ERR_NONE);
+}
+
+#define DOCKER_CAPS 0xa80425fbull
+
+static struct keeper_create new_container(uint8_t number)
+{
+	struct keeper_create c = { .id = { { number } },
+		.client = rig.client.handle,
+		.netns = KEEPER_NS_PRIVATE,
+		.flags = KEEPER_NET_NONE,
+		.caps = DOCKER_CAPS,
+		.nlayers = 1,
+		.limits = { .set = KEEPER_LIMIT_PIDS, .pids = 64 } };
+
+	base_random(&c.id.b[1], 31);
+	c.layers[0] = layer_id;
+	return c;
+}
+
+static int create(const struct keeper_create *c, struct keeper_reply *ret)
+{
+	return rig_ask(&rig, KEEPER_CREATE, c, sizeof(*c), NULL, 0, ret);
+}
+
+static int make_spec(const char *script)
+{
+	const char *args[] = { "/bin/busybox", "sh", "-c", script };
+	struct spec_writer w;
+	struct err e;
+	int fd;
+
+	spec_init(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(args); i++)
+		spec_add_str(&w, SPEC_ARG, args[i]);
+	spec_add_str(&w, SPEC_ENV, "PATH=/bin");
+	spec_add_str(&w, SPEC_CWD, "/");
+	spec_add_str(&w, SPEC_USER, "");
+	spec_add_str(&w, SPEC_HOSTNAME, "box");
+	fd = spec_seal(&w, &e);
+	spec_done(&w);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static int open_log(void)
+{
+	int fd = open(
+		rig_path(&rig, "data/engine/log"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_int_equal(fchown(fd, rig.facts.uid, rig.facts.gid), 0);
+	return fd;
+}
+
+static int run_dir(void)
+{
+	return open(rig_path(&rig, "exec/engine"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int start_at(const struct keeper_create *c, const char *sock, const char *script,
+	struct keeper_reply *ret)
+{
+	struct keeper_start s = { .id = c->id };
+	auto_close int dir = run_dir();
+	struct err e;
+	int fds[3] = { make_spec(script), open_log(), shim_listen(dir, sock, &e) };
+	int kind;
+
+	assert_true(fds[2] >= 0);
+	kind = rig_ask(&rig, KEEPER_START, &s, sizeof(s), fds, 3, ret);
+	for (int i = 0; i < 3; i++)
+		fd_close(fds[i]);
+	if (kind != ERR_NONE && kind != ERR_CONFLICT)
+		print_message("start: %s\n", ret->err.msg);
+	return kind;
+}
+
+static int start(const struct keeper_create *c, const char *script, struct keeper_reply *ret)
+{
+	return start_at(c, "shim.sock", script, ret);
+}
+
+/* Waits for the end of the container as an engine does; lets the shim go; gives the exit code. */
+static int wait_exit(void)
+{
+	struct shim_hello hello = { SHIM_MAGIC, SHIM_VERSION, SHIM_CONTROL, 0, 0 };
+	struct shim_record rec = { 0 }, bye = { .type = SHIM_BYE };
+	auto_close int dir = run_dir();
+	struct err e;
+	auto_close int s = shim_connect(dir, "shim.sock", &hello, &e);
+
+	assert_true(s >= 0);
+	while (rec.type != SHIM_EXIT)
+		assert_int_equal(shim_recv(s, &rec), 1);
+	assert_int_equal(shim_send(s, &bye, -1), 0);
+	while (shim_recv(s, &rec) == 1)
+		;
+	return (int)rec.a;
+}
+
+static int send_signal(const struct keeper_create *c, int signal, struct keeper_reply *ret)
+{
+	struct keeper_signal s = { .id = c->id, .signal = (uint32_t)signal };
+
+	return rig_ask(&rig, KEEPER_SIGNAL, &s, sizeof(s), NULL, 0, ret);
+}
+
+static int remove_container(const struct keeper_create *c, struct keeper_reply *ret)
+{
+	return rig_ask(&rig, KEEPER_REMOVE, &c->id, sizeof(c->id), NULL, 0, ret);
+}
+
+static unsigned entries(const char *name)
+{
+	DIR *d = opendir(rig_path(&rig, name));
+	unsigned n = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	(void)closedir(d);
+	return n - 2;
+}
+
+static bool has_cgroup(const struct keeper_create *c)
+{
+	char path[200], hex[DIGEST_HEX + 1];
+	bool any = false;
+
+	(void)snprintf(
+		path, sizeof(path), "/sys/fs/cgroup/pids/caisson/%s", digest_hex(&c->id, hex));
+	any = access(path, F_OK) == 0;
+	(void)snprintf(path, sizeof(path), "/sys/fs/cgroup/caisson/%s", hex);
+	return any || access(path, F_OK) == 0;
+}
+
+/* ---- the tests
+ * ------------------------------------------------------------------------------------- */
+
+static void test_engine_is_confined(void **state)
+{
+	const struct keeper_boot *b = (const void *)rig.boot.body;
+	const struct facts *f = &rig.facts;
+
+	(void)state;
+	assert_int_equal(f->uid, ACCOUNT_ENGINE_ID);
+	assert_int_equal(f->gid, ACCOUNT_ENGINE_ID);
+	assert_int_equal(f->groups, 0);
+	assert_int_equal(f->descriptors, 4);
+	assert_true(f->no_new_privs && f->writes_state && f->sees_libraries);
+	assert_false(f->sees_shadow || f->sees_host_tmp || f->writes_root);
+	assert_int_equal(f->caps_bound | f->caps_permitted | f->caps_effective, 0);
+	assert_int_equal(rig.boot.nfds, 2);
+	assert_int_equal(b->engine_uid, f->uid);
+	assert_string_equal(b->labels, "a=b\n");
+	/* ".." from the directories that BOOT gives leads nowhere. */
+	for (int i = 0; i < 2; i++) {
+		struct stat here, up;
+
+		assert_int_equal(fstatat(rig.boot.fds[i], ".", &here, 0), 0);
+		assert_int_equal(fstatat(rig.boot.fds[i], "..", &up, 0), 0);
+		assert_true(here.st_ino == up.st_ino || up.st_dev != here.st_dev);
+	}
+}
+
+static void test_directories(void **state)
+{
+	uid_t uid;
+
+	(void)state;
+	assert_int_equal(mode_of("data", &uid), 0711);
+	assert_int_equal(mode_of("data/layers", &uid), 0700);
+	assert_int_equal(mode_of("data/containers", &uid), 0700);
+	assert_int_equal(mode_of("exec/run", &uid), 0700);
+	assert_int_equal(uid, 0);
+	assert_int_equal(mode_of("data/engine", &uid), 0700);
+	assert_int_equal(uid, ACCOUNT_ENGINE_ID);
+	assert_int_equal(mode_of("sock", &uid), 0660);
+}
+
+static void test_second_keeper_is_refused(void **state)
+{
+	char log[4096] = { 0 };
+	int status = 0;
+	pid_t pid = spawn_keeper(&rig);
+	auto_close int fd = -1;
+
+	(void)state;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WEXITSTATUS(status), 1);
+	fd = open(rig_path(&rig, "log"), O_RDONLY | O_CLOEXEC);
+	assert_true(fd_read_full(fd, log, sizeof(log) - 1) > 0);
+	assert_non_null(strstr(log, "another caissond uses"));
+}
+
+static void test_clients(void **state)
+{
+	struct keeper_create c;
+	struct keeper_reply reply;
+	int root = rig_connect(&rig, 0), member;
+	uint64_t handle = rig.client.handle;
+
+	(void)state;
+	assert_int_equal(rig.client.uid, 0);
+	assert_int_equal(rig.client.pid, getpid());
+	assert_int_equal(rig.client.cls, KEEPER_CLASS_ROOT);
+	/* Half-closed, the handle lives; the connection's end ends it. */
+	assert_int_equal(shutdown(root, SHUT_WR), 0);
+	member = rig_connect(&rig, MEMBER_ID);
+	assert_int_equal(rig.client.uid, MEMBER_ID);
+	assert_int_equal(rig.client.gid, MEMBER_ID);
+	assert_int_equal(rig.client.cls, KEEPER_CLASS_MEMBER);
+	assert_true(rig.client.handle != handle);
+	c = new_container(1);
+	c.client = handle;
+	c.nlayers = 0;
+	assert_int_equal(create(&c, &reply), ERR_NONE);
+	fd_close(root);
+	do
+		c.id.b[5]++;
+	while (create(&c, &reply) == ERR_NONE);
+	assert_int_equal(reply.err.kind, ERR_DENIED);
+	assert_non_null(strstr(reply.err.msg, "connection that asked has ended"));
+	/* The engine's own shutdown ends it too. */
+	c.client = rig.client.handle;
+	assert_int_equal(shutdown(rig.client_conn, SHUT_RDWR), 0);
+	do
+		c.id.b[5]++;
+	while (create(&c, &reply) == ERR_NONE);
+	assert_int_equal(reply.err.kind, ERR_DENIED);
+	c.client = 0;
+	assert_int_equal(create(&c, &reply), ERR_DENIED);
+	c.client = KEEPER_HANDLE_REMOTE;
+	assert_int_equal(create(&c, &reply), ERR_DENIED);
+	fd_close(member);
+}
+
+static void test_member_is_refused(void **state)
+{
+	auto_close int member = rig_connect(&rig, MEMBER_ID);
+	struct keeper_create c = new_container(2), mine;
+	struct keeper_reply reply;
+	auto_close int root = -1;
+
+	(void)state;
+	c.nlayers = 0;
+	mine = c;
+	c.netns = KEEPER_NS_HOST;
+	assert_int_equal(create(&c, &reply), ERR_DENIED);
+	assert_non_null(strstr(reply.err.msg, "host network is refused for uid 65534 by the floor "
+					      "policy (set member.allow_host_network = yes in "));
+	assert_int_equal(entries("data/containers"), 0);
+	assert_int_equal(create(&mine, &reply), ERR_NONE);
+	assert_int_equal(create(&mine, &reply), ERR_CONFLICT);
+	/* Root's container cannot join the member's, nor the other way round. */
+	root = rig_connect(&rig, 0);
+	c = new_container(3);
+	c.nlayers = 0;
+	c.netns = KEEPER_NS_CONTAINER;
+	c.net_of = mine.id;
+	assert_int_equal(create(&c, &reply), ERR_DENIED);
+	assert_int_equal(remove_container(&mine, &reply), ERR_NONE);
+	assert_int_equal(remove_container(&mine, &reply), ERR_NOT_FOUND);
+	assert_int_equal(entries("data/containers"), 0);
+	EVENTUALLY(entries("data/trash") == 0);
+}
+
+static void test_malformed_is_fatal(void **state)
+{
+	auto_close int client = rig_connect(&rig, 0);
+	struct pollfd p = { .fd = client, .events = POLLIN };
+	struct keeper_create c = new_container(4);
+	struct keeper_reply reply;
+	pid_t first = rig.facts.pid;
+
+	(void)state;
+	c.nlayers = KEEPER_LAYERS_MAX + 1;
+	assert_int_equal(
+		wire_send(rig.link, KEEPER_VERSION, KEEPER_CREATE, 1, &c, sizeof(c), NULL, 0), 0);
+	rig_engine(&rig);
+	assert_true(rig.facts.pid != first);
+	/* Its client sees the end; a new one is served. */
+	fd_close(steal_fd(&rig.client_conn));
+	assert_int_equal(poll(&p, 1, 20000), 1);
+	assert_true(p.revents & POLLHUP);
+	fd_close(rig_connect(&rig, 0));
+	c = new_container(4);
+	c.client = 12345;
+	assert_int_equal(create(&c, &reply), ERR_DENIED);
+	/* A message that is none at all. */
+	first = rig.facts.pid;
+	assert_int_equal(send(rig.link, "x", 1, 0), 1);
+	rig_engine(&rig);
+	assert_true(rig.facts.pid != first);
+}
+
+static void test_killed_engine_comes_back(void **state)
+{
+	pid_t first = rig.facts.pid;
+
+	(void)state;
+	assert_int_equal(kill(first, SIGKILL), 0);
+	rig_engine(&rig);
+	assert_true(rig.facts.pid != first);
+	fd_close(rig_connect(&rig, 0));
+}
+
+static void test_container(void **state)
+{
+	auto_close int client = rig_connect(&rig, 0);
+	struct keeper_create c = new_container(5);
+	struct keeper_reply reply;
+	struct job_measured measured = { 0 };
+
+	(void)state;
+	assert_int_equal(create(&c, &reply), ERR_NOT_FOUND);
+	make_layer();
+	assert_int_equal(create(&c, &reply), ERR_NONE);
+	assert_int_equal(send_signal(&c, SIGTERM, &reply), ERR_CONFLICT);
+	assert_int_equal(start(&c, "echo hello > /file; exit 7", &reply), ERR_NONE);
+	assert_true(reply.id_base >= 0x40000000);
+	assert_int_equal(wait_exit(), 7);
+	assert_int_equal(run_job(KEEPER_JOB_MEASURE, &c.id, -1, &measured, sizeof(measured)), 0);
+	assert_int_equal(measured.size_bytes, 6);
+	/* Again at once: the earlier shim may still be ending. */
+	assert_int_equal(
+		start(&c, "read x < /file; [ $x = hello ] && exec /bin/busybox sleep 1000", &reply),
+		ERR_NONE);
+	assert_int_equal(start_at(&c, "other.sock", "exit 0", &reply), ERR_CONFLICT);
+	assert_int_equal(remove_container(&c, &reply), ERR_CONFLICT);
+	assert_true(has_cgroup(&c));
+	assert_int_equal(send_signal(&c, SIGKILL, &reply), ERR_NONE);
+	assert_int_equal(wait_exit(), 137);
+	assert_int_equal(remove_container(&c, &reply), ERR_NONE);
+	assert_false(has_cgroup(&c));
+	assert_int_equal(entries("exec/run"), 0);
+	assert_int_equal(entries("data/containers"), 0);
+	EVENTUALLY(entries("data/trash") == 0);
+}
+
+static void test_failed_start_says_why(void **state)
+{
+	auto_close int client = rig_connect(&rig, 0);
+	struct keeper_create c = new_container(6);
+	struct keeper_start s;
+	struct keeper_reply reply;
+	struct err e;
+	auto_close int dir = run_dir();
+	auto_close int plain = open("/dev/null", O_RDWR | O_CLOEXEC);
+	auto_close int log = open_log();
+	auto_close int spec = make_spec("exit 0");
+	auto_close int listener = shim_listen(dir, "shim.sock", &e);
+
+	(void)state;
+	make_layer();
+	s = (struct keeper_start){ .id = c.id };
+	assert_int_equal(create(&c, &reply), ERR_NONE);
+	{
+		int fds[3] = { plain, log, listener };
+
+		assert_int_equal(
+			rig_ask(&rig, KEEPER_START, &s, sizeof(s), fds, 3, &reply), ERR_INVALID);
+		fds[0] = spec;
+		fds[1] = plain;
+		assert_int_equal(
+			rig_ask(&rig, KEEPER_START, &s, sizeof(s), fds, 3, &reply), ERR_INVALID);
+		fds[1] = log;
+		fds[2] = plain;
+		assert_int_equal(
+			rig_ask(&rig, KEEPER_START, &s, sizeof(s), fds, 3, &reply), ERR_INVALID);
+	}
+	assert_int_equal(remove_container(&c, &reply), ERR_NONE);
+}
+
+static void test_freeze_and_update(void **state)
+{
+	auto_close int client = rig_connect(&rig, 0);
+	struct keeper_create c = new_container(7);
+	struct keeper_freeze f = { .id = c.id, .frozen = 1 };
+	struct keeper_update u = { .id = c.id,
+		.limits = { .set = KEEPER_LIMIT_MEMORY, .memory_bytes = 1000 } };
+	struct keeper_reply reply;
+
+	(void)state;
+	make_layer();
+	assert_int_equal(create(&c, &reply), ERR_NONE);
+	assert_int_equal(start(&c, "exec /bin/busybox sleep 1000", &reply), ERR_NONE);
+	assert_int_equal(rig_ask(&rig, KEEPER_FREEZE, &f, sizeof(f), NULL, 0, &reply), ERR_NONE);
+	f.frozen = 0;
+	assert_int_equal(rig_ask(&rig, KEEPER_FREEZE, &f, sizeof(f), NULL, 0, &reply), ERR_NONE);
+	assert_int_equal(rig_ask(&rig, KEEPER_UPDATE, &u, sizeof(u), NULL, 0, &reply), ERR_INVALID);
+	u.limits.memory_bytes = 64 << 20;
+	assert_int_equal(rig_ask(&rig, KEEPER_UPDATE, &u, sizeof(u), NULL, 0, &reply), ERR_NONE);
+	assert_int_equal(send_signal(&c, SIGKILL, &reply), ERR_NONE);
+	assert_int_equal(wait_exit(), 137);
+	assert_int_equal(remove_container(&c, &reply), ERR_NONE);
+}
+
+static void test_exec(void **state)
+{
+	auto_close int client = rig_connect(&rig, 0);
+	struct keeper_create c = new_container(8);
+	struct keeper_exec x = { .id = c.id, .client = rig.client.handle };
+	struct keeper_reply reply;
+	struct exec_report report = { 0 };
+	int pair[2], out[2];
+	char text[8] = { 0 };
+	auto_close int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	auto_close int spec = make_spec("echo hi; exit 3");
+
+	(void)state;
+	make_layer();
+	assert_int_equal(create(&c, &reply), ERR_NONE);
+	assert_int_equal(wire_pair(pair), 0);
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	{
+		int fds[5] = { spec, pair[1], null, out[1], null };
+
+		assert_int_equal(
+			rig_ask(&rig, KEEPER_EXEC, &x, sizeof(x), fds, 5, &reply), ERR_CONFLICT);
+		assert_int_equal(start(&c, "exec /bin/busybox sleep 1000", &reply), ERR_NONE);
+		assert_int_equal(
+			rig_ask(&rig, KEEPER_EXEC, &x, sizeof(x), fds, 5, &reply), ERR_NONE);
+	}
+	fd_close(pair[1]);
+	fd_close(out[1]);
+	assert_int_equal(recv(pair[0], &report, sizeof(report), 0), sizeof(report));
+	assert_int_equal(report.type, EXEC_STARTED);
+	assert_int_equal(recv(pair[0], &report, sizeof(report), 0), sizeof(report));
+	assert_int_equal(report.type, EXEC_EXITED);
+	assert_int_equal(report.status, 3);
+	assert_int_equal(fd_read_full(out[0], text, 7), 3);
+	assert_string_equal(text, "hi\n");
+	fd_close(pair[0]);
+	fd_close(out[0]);
+	assert_int_equal(send_signal(&c, SIGKILL, &reply), ERR_NONE);
+	assert_int_equal(wait_exit(), 137);
+	assert_int_equal(remove_container(&c, &reply), ERR_NONE);
+}
+
+static void test_container_outlives_keeper(void **state)
+{
+	auto_close int client = rig_connect(&rig, 0);
+	struct keeper_create c = new_container(9), d = new_container(10);
+	struct keeper_reply reply;
+	pid_t init;
+
+	(void)state;
+	make_layer();
+	assert_int_equal(create(&d, &reply), ERR_NONE);
+	assert_int_equal(create(&c, &reply), ERR_NONE);
+	assert_int_equal(start(&c, "exec /bin/busybox sleep 1000", &reply), ERR_NONE);
+	init = (pid_t)reply.pid;
+	(void)rig_stop(&rig, SIGKILL);
+	assert_int_equal(kill(init, 0), 0);
+	rig_start(&rig);
+	assert_int_equal(start_at(&c, "other.sock", "exit 0", &reply), ERR_CONFLICT);
+	/* An orderly end leaves it alone too, and takes the socket away. */
+	assert_int_equal(rig_stop(&rig, SIGTERM), 0);
+	assert_int_equal(access(rig_path(&rig, "sock"), F_OK), -1);
+	assert_int_equal(kill(init, 0), 0);
+	rig_start(&rig);
+	assert_int_equal(send_signal(&c, SIGTERM, &reply), ERR_NONE);
+	assert_int_equal(send_signal(&c, SIGKILL, &reply), ERR_NONE);
+	assert_int_equal(wait_exit(), 137);
+	assert_int_equal(remove_container(&c, &reply), ERR_NONE);
+	assert_int_equal(remove_container(&d, &reply), ERR_NONE);
+	EVENTUALLY(!has_cgroup(&c));
+	assert_int_equal(entries("exec/run"), 0);
+}
+
+int main(int argc, char **argv)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_engine_is_confined),
+		TEST(test_directories),
+		TEST(test_second_keeper_is_refused),
+		TEST(test_clients),
+		TEST(test_member_is_refused),
+		TEST(test_malformed_is_fatal),
+		TEST(test_killed_engine_comes_back),
+		TEST(test_container),
+		TEST(test_failed_start_says_why),
+		TEST(test_freeze_and_update),
+		TEST(test_exec),
+		TEST(test_container_outlives_keeper),
+	};
+
+	if (argc > 0 && streq(argv[0], "caisson-engine"))
+		return fake_engine();
+	if (geteuid() != 0) {
+		print_message("skipped: needs root\n");
+		return 0;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
