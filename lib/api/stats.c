@@ -98,10 +98,10 @@ static int stream(struct api_call *c, struct container *ct)
 	if (http_stream_begin(c->x, 200, "application/json") < 0)
 		return 0;
 	while (sample(ct, &now, &name) == 0) {
-		auto_json json_t *networks = now.networks;
 		auto_json json_t *doc = stats_document(
 			name, ct->hex, &now, &before, v2, host_memory_bytes());
 
+		json_decref(now.networks); /* the document has its own reference */
 		if (write_document(c, doc) < 0 || !pause_for_client(c))
 			return 0; /* the client is gone */
 		before = now;

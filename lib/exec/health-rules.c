@@ -8,13 +8,24 @@ static uint64_t duration(const json_t *hc, const char *key, uint64_t dflt)
 	return v > 0 ? (uint64_t)v : dflt;
 }
 
+/* Images say what they like. */
+static bool all_strings(const json_t *list)
+{
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (!json_is_string(json_array_get(list, i)))
+			return false;
+	return true;
+}
+
 bool health_config_read(const json_t *config, struct health_config *ret)
 {
 	const json_t *hc = json_object_get(config, "Healthcheck");
-	const char *kind = json_string_value(json_array_get(json_object_get(hc, "Test"), 0));
+	const json_t *test = json_object_get(hc, "Test");
+	const char *kind = json_string_value(json_array_get(test, 0));
 
 	if (!kind || (!streq(kind, "CMD") && !streq(kind, "CMD-SHELL")) ||
-		json_array_size(json_object_get(hc, "Test")) < 2)
+		json_array_size(test) < 2 || !all_strings(test) ||
+		!all_strings(json_object_get(config, "Shell")))
 		return false;
 	*ret = (struct health_config){
 		.shell = streq(kind, "CMD-SHELL"),

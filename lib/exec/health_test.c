@@ -27,6 +27,8 @@ static void test_config(void **state)
 		{ "{\"Healthcheck\":{\"Test\":[]}}", NULL },
 		{ "{\"Healthcheck\":{\"Test\":[\"NONE\"]}}", NULL },
 		{ "{\"Healthcheck\":{\"Test\":[\"CMD\"]}}", NULL },
+		{ "{\"Healthcheck\":{\"Test\":[\"CMD\",1]}}", NULL },
+		{ "{\"Shell\":[{}],\"Healthcheck\":{\"Test\":[\"CMD\",\"a\"]}}", NULL },
 		{ "{\"Healthcheck\":{\"Test\":[\"OTHER\",\"x\"]}}", NULL },
 		{ "{\"Healthcheck\":{\"Test\":[\"CMD\",\"a\",\"b\"]}}", "[\"a\",\"b\"]" },
 		{ "{\"Healthcheck\":{\"Test\":[\"CMD-SHELL\",\"a b\"]}}",
