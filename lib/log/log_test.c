@@ -171,6 +171,31 @@ static void test_rotated_files(void **state)
 	expect(f, (struct log_query){ .tail = 1 }, "6\n");
 }
 
+/* The engine died in the middle of a rotation: one number is free. */
+static void test_half_rotated(void **state)
+{
+	static const char *const steps[][2] = { { "log.2", "log.3" }, { "log.1", "log.2" },
+		{ "log", "log.1" } };
+	struct fixture *f = *state;
+	auto_close int fd = open_log(f);
+
+	put(fd, "1\n");
+	rotate(f, &fd, 9);
+	put(fd, "2\n");
+	rotate(f, &fd, 9);
+	put(fd, "3\n");
+	for (unsigned i = 0; i < ARRAY_SIZE(steps); i++) {
+		assert_int_equal(renameat(f->dir, steps[i][0], f->dir, steps[i][1]), 0);
+		expect(f, (struct log_query){ .tail = -1 }, "1\n2\n3\n");
+		expect(f, (struct log_query){ .tail = 2 }, "2\n3\n");
+	}
+	fd_replace(&fd, open_log(f));
+	put(fd, "4\n");
+	rotate(f, &fd, 9);
+	put(fd, "5\n");
+	expect(f, (struct log_query){ .tail = -1 }, "1\n2\n3\n4\n5\n");
+}
+
 /* ---- damage -----------------------------------------------------------------------------------
  */
 
@@ -373,6 +398,7 @@ int main(void)
 		T(test_parse),
 		T(test_selection),
 		T(test_rotated_files),
+		T(test_half_rotated),
 		T(test_torn_tail),
 		T(test_garbage),
 		T(test_forged_records_are_text),
