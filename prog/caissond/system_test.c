@@ -46,7 +46,7 @@ static struct facts find_facts(void)
 {
 	struct facts f = { .pid = getpid(), .uid = getuid(), .gid = getgid() };
 
-	f.descriptors = count_descriptors() - 1;
+	f.descriptors = count_descriptors();
 	f.groups = (uint32_t)getgroups(0, NULL);
 	f.no_new_privs = status_field("NoNewPrivs:", 10) == 1;
 	f.caps_bound = status_field("CapBnd:", 16);
