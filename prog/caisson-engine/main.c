@@ -7,7 +7,6 @@
 #include <linux/capability.h>
 #include <malloc.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -16,17 +15,6 @@
 #include <unistd.h>
 
 #define STOP_GRACE_MS 1000
-
-void say(const char *fmt, ...)
-{
-	char line[1024];
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	(void)fprintf(stderr, "caisson-engine: %s\n", line);
-}
 
 /* ---- may this process be the engine? ----------------------------------------------------------
  */
