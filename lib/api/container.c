@@ -269,7 +269,8 @@ static int post_wait(struct api_call *c, struct err *e)
 	struct container_waiter w;
 	enum container_wait condition;
 	auto_json json_t *doc = NULL;
-	auto_free char *error = NULL, *text = NULL;
+	auto_free char *error = NULL;
+	auto_buf struct buf text = BUF(4096);
 	int code, r = read_condition(c, &condition, e);
 
 	if (r == 0)
@@ -286,10 +287,9 @@ static int post_wait(struct api_call *c, struct err *e)
 	doc = json_pack("{s:i}", "StatusCode", code);
 	if (error)
 		json_object_set_new(doc, "Error", json_pack("{s:s}", "Message", error));
-	text = json_text(doc);
-	r = http_stream_write(c->x, text, strlen(text));
-	if (r >= 0)
-		r = http_stream_write(c->x, "\n", 1);
+	json_print(doc, &text);
+	buf_c(&text, '\n');
+	r = http_stream_write(c->x, text.p, text.n);
 	return r < 0 ? r : http_stream_end(c->x);
 }
 
