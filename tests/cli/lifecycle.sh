@@ -60,9 +60,9 @@ becomes "wait: headers come before the container starts" 10 grep -q '200 OK' "$w
 docker start waited >/dev/null
 wait $waiter
 is "wait next-exit" "$(jq -c .StatusCode "$work/body")" 6
-curl -sN --unix-socket "$sock" -X POST "http://d/v1.41/containers/waited/wait?condition=removed" -D "$work/head" -o "$work/body" &
+curl -sN --unix-socket "$sock" -X POST "http://d/v1.41/containers/waited/wait?condition=removed" -D "$work/head2" -o "$work/body" &
 waiter=$!
-until_true 10 grep -q '200 OK' "$work/head"
+until_true 10 grep -q '200 OK' "$work/head2"
 docker rm waited >/dev/null
 wait $waiter
 is "wait removed" "$(jq -c .StatusCode "$work/body")" 6

@@ -57,7 +57,7 @@ is "over the memory limit: killed, and said so" "$? $(json hog '{{.State.ExitCod
 out=$(docker run --rm --pids-limit 10 busybox sh -c 'i=0; while [ $i -lt 30 ]; do sleep 5 & i=$((i+1)); done; echo all' 2>&1)
 like "over the process limit: fork fails" "$out" "can.t fork|Resource temporarily unavailable"
 refuses "--memory too small" '[Mm]inimum memory limit allowed is 6MB' docker run --rm --memory 1m busybox true
-refuses "--cpus too many" 'Range of CPUs is from' docker run --rm --cpus 4096 busybox true
+refuses "--cpus too many" '[Rr]ange of CPUs is from' docker run --rm --cpus 4096 busybox true
 refuses "--memory-swap below --memory" '[Mm]inimum memoryswap limit should be larger than memory limit' docker run --rm --memory 64m --memory-swap 32m busybox true
 
 # Capabilities
