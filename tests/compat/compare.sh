@@ -26,6 +26,7 @@ prepare() { # loads what the lines use
 }
 normal() { # replaces what differs from run to run
 	sed -E -e 's/\b[0-9a-f]{64}\b/ID/g' -e 's/\b[0-9a-f]{12}\b/ID/g' -e 's/20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z/TIME/g' \
+		-e 's/(failed to create (shim )?task|OCI runtime (create|exec) failed).*unable to start container process: (error during container init: )?//' \
 		-e "s,$work/[a-z]+\.sock,SOCKET,g" -e '/^See .docker run --help/d' -e '/^Run .docker run --help/d' -e '/^$/d' -e 's/[[:space:]]+$//'
 }
 run_lines() { # ENGINE-NAME: one file per line
@@ -62,4 +63,7 @@ for file in "$work"/d.out/*; do
 		fail "$name: differs" "$(diff -u --label dockerd --label caisson "$file" "$work/c.out/$name" | head -n 20)"
 	fi
 done
+# Docker's daemon keeps a network namespace mounted when it ends.
+clear_engine d
+umount "$work/d.run/netns/default" 2>/dev/null
 finish
