@@ -27,7 +27,7 @@ prepare() { # loads what the lines use
 normal() { # replaces what differs from run to run
 	sed -E -e 's/\b[0-9a-f]{64}\b/ID/g' -e 's/\b[0-9a-f]{12}\b/ID/g' -e 's/20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z/TIME/g' \
 		-e 's/(failed to create (shim )?task|OCI runtime (create|exec) failed).*unable to start container process: (error during container init: )?//' \
-		-e "s,$work/[a-z]+\.sock,SOCKET,g" -e '/^See .docker run --help/d' -e '/^Run .docker run --help/d' -e '/^$/d' -e 's/[[:space:]]+$//'
+		-e "s,$work/[a-z]+\.sock,SOCKET,g" -e '/^See .docker run --help/d' -e '/^Run .docker run --help/d' -e '/^WARNING: the default network is /d' -e '/^$/d' -e 's/[[:space:]]+$//'
 }
 run_lines() { # ENGINE-NAME: one file per line
 	local name command
