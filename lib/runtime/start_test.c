@@ -121,8 +121,11 @@ static void only_three_descriptors_arrive(void **state)
 {
 	(void)state;
 	need_root();
+	/* Even when the keeper forgot to mark one. */
+	assert_int_equal(fcntl(scratch_dir, F_SETFD, 0), 0);
 	/* 3 is the directory that ls reads */
 	expect_output(box("ls", "/proc/self/fd", NULL), 0, "0\n1\n2\n3\n");
+	assert_int_equal(fcntl(scratch_dir, F_SETFD, FD_CLOEXEC), 0);
 }
 
 /* ---- the tree -----------------------------------------------------------------------------------
