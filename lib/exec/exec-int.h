@@ -109,8 +109,9 @@ struct exec_stdio {
  * they are captured. */
 int exec_launch(struct exec *x, uint64_t client, unsigned rows, unsigned cols,
 	struct exec_stdio *io, struct err *e);
-/* Docker's words for a program that could not be run, and the exit code they stand for. */
-void exec_failure(struct exec *x, const struct err *why);
+/* Sets the exit code that docker's words stand for; program: the program could not be run, which
+ * docker says with more words.  Under x->lock. */
+void exec_failure(struct exec *x, const struct err *why, bool program);
 void exec_kill(struct exec *x);
 int exec_monitor_start(struct exec_set *s);
 void exec_monitor_stop(struct exec_set *s);

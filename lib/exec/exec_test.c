@@ -115,10 +115,13 @@ static void *guardian_main(void *arg)
 	pid_t pid;
 
 	read_spec(g);
-	if (streq(g->args[0], "nope")) {
+	if (streq(g->args[0], "nope") || streq(g->args[0], "/etc")) {
 		r.type = EXEC_FAILED;
-		(void)err_set(&r.err, ERR_NOT_FOUND, 0,
-			"exec: \"nope\": executable file not found in $PATH");
+		if (g->args[0][0] == 'n')
+			(void)err_set(&r.err, ERR_NOT_FOUND, 0,
+				"exec: \"nope\": executable file not found in $PATH");
+		else
+			(void)err_set(&r.err, ERR_DENIED, 0, "exec: \"/etc\": is a directory");
 		report(g->report, &r, -1);
 		goto out;
 	}
@@ -430,19 +433,28 @@ static void test_exit_code(void **state)
 	assert_int_equal(e.kind, ERR_CONFLICT);
 }
 
-static void test_not_found(void **state)
+static void cannot_run(const char *body, const char *why, int code)
 {
-	auto_exec struct exec *x = make(container(CONFIG), "{\"Cmd\":[\"nope\"]}");
+	auto_exec struct exec *x = make(container(CONFIG), body);
 	struct exec_start o = { .attach = true };
+	auto_free char *text = NULL;
 	struct exec_io io;
 	struct err e = { 0 };
 
-	(void)state;
 	assert_true(exec_start(x, &o, &io, &e) < 0);
-	assert_string_equal(e.msg,
-		"OCI runtime exec failed: exec failed: unable to start container process: exec: "
-		"\"nope\": executable file not found in $PATH: unknown");
-	assert_int_equal(number(x, "ExitCode"), 127);
+	text = xasprintf("OCI runtime exec failed: exec failed: unable to start container process: "
+			 "%s: unknown",
+		why);
+	assert_string_equal(e.msg, text);
+	assert_int_equal(number(x, "ExitCode"), code);
+}
+
+static void test_not_found(void **state)
+{
+	(void)state;
+	cannot_run(
+		"{\"Cmd\":[\"nope\"]}", "exec: \"nope\": executable file not found in $PATH", 127);
+	cannot_run("{\"Cmd\":[\"/etc\"]}", "exec: \"/etc\": is a directory", 126);
 }
 
 static void test_refused_by_keeper(void **state)

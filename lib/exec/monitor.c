@@ -114,7 +114,7 @@ static void ended(struct exec *x, int code)
 static void failed(struct exec *x, const struct err *why)
 {
 	pthread_mutex_lock(&x->lock);
-	exec_failure(x, why);
+	exec_failure(x, why, true);
 	x->phase = EXEC_ENDED;
 	x->ended_ns = clock_mono_ns();
 	pthread_mutex_unlock(&x->lock);

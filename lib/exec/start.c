@@ -120,7 +120,7 @@ static const struct {
 
 #define OCI_PREFIX "OCI runtime exec failed: "
 
-void exec_failure(struct exec *x, const struct err *why)
+void exec_failure(struct exec *x, const struct err *why, bool program)
 {
 	x->error = *why;
 	x->exit_code = 126;
@@ -130,10 +130,8 @@ void exec_failure(struct exec *x, const struct err *why)
 			break;
 		}
 	}
-	/* refusals (policy, limits, a stopped container) are not the program's fault: as they are
-	 */
-	if (str_starts(str_of(why->msg), STR(OCI_PREFIX)) || why->kind == ERR_DENIED ||
-		why->kind == ERR_UNSUPPORTED || why->kind == ERR_CONFLICT)
+	/* what the keeper refuses is not the program's fault */
+	if (!program || str_starts(str_of(why->msg), STR(OCI_PREFIX)))
 		return;
 	(void)err_set(&x->error, ERR_INVALID, 0,
 		OCI_PREFIX "exec failed: unable to start container process: %.350s: unknown",
@@ -162,7 +160,7 @@ static int fail(struct exec *x, struct err *e)
 {
 	pthread_mutex_lock(&x->lock);
 	if (x->phase == EXEC_STARTING) {
-		exec_failure(x, e);
+		exec_failure(x, e, false);
 		x->phase = EXEC_ENDED;
 		x->ended_ns = clock_mono_ns();
 	}
