@@ -108,12 +108,15 @@ int ops_handle(struct wire_msg *m, uint64_t link, struct err *e);
 typedef void task_fn(const void *arg, struct keeper_reply *reply);
 int task_run(const struct ask *a, task_fn *fn, const void *arg, struct keeper_reply *reply);
 
-/* ---- container.c, start.c ---------------------------------------------------------------------
+/* ---- container.c, start.c, recover.c
+ * ---------------------------------------------------------------------
  */
 op_fn container_create, container_start, container_exec, container_signal, container_freeze,
 	container_update, container_remove;
 /* Finds containers on disk and running ones; starts nothing. */
 int container_recover(struct err *e);
+/* A new entry, or NULL when the table is full. */
+struct container *container_add(const struct keeper_grant *g);
 struct container *container_find(const struct digest *id);
 int container_get(const struct digest *id, struct container **ret, struct err *e);
 int container_grant(const struct digest *id, struct keeper_grant *ret, struct err *e);
