@@ -10,6 +10,7 @@
 #define COMPATIBLE_FROM 1
 
 struct state {
+	bool empty; /* had no schema when opened */
 	pthread_mutex_t lock;
 	sqlite3 *db;
 	sqlite3_stmt *put, *delete, *each;
@@ -106,6 +107,8 @@ static int check_version(struct state *s, struct err *e, int *rc)
 {
 	int64_t version = ask_number(s, "PRAGMA user_version", rc), from;
 
+	/* A file that was there but empty, or whose log was lost: nothing of ours is in it. */
+	s->empty = version == 0;
 	if (*rc != SQLITE_OK || version <= STATE_VERSION)
 		return 0;
 	from = ask_number(s, "SELECT value FROM mark WHERE name='compatible_from'", rc);
@@ -215,7 +218,7 @@ int state_open(int dir, const char *dir_path, struct state **ret, bool *ret_fres
 		return r;
 	}
 	*ret = s;
-	*ret_fresh = fresh;
+	*ret_fresh = fresh || s->empty;
 	return 0;
 }
 
