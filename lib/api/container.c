@@ -68,6 +68,9 @@ static int post_create(struct api_call *c, struct err *e)
 	if (!body)
 		return err_set(
 			e, ERR_INVALID, 0, "invalid JSON: got EOF while reading request body");
+	if (json_object_size(body) == 0)
+		return err_set(
+			e, ERR_INVALID, 0, "config cannot be empty in order to create a container");
 	adapt_body(c, body);
 	config_apply_create(c->engine->config, body);
 	r = container_create(
