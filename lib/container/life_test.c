@@ -176,6 +176,9 @@ static void test_restart_keeps(void **unused)
 	ok(container_restart(c, NULL, 5, &e), &e);
 	assert_int_equal(c->status, CONTAINER_RUNNING);
 	assert_int_equal(c->runs, 2);
+	pthread_mutex_lock(&c->lock);
+	assert_false(c->removing);
+	pthread_mutex_unlock(&c->lock);
 	ok(container_kill(c, NULL, &e), &e);
 	assert_int_equal(wait_for(c, CONTAINER_WAIT_REMOVED), 137);
 	container_unref(c);
