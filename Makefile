@@ -43,9 +43,9 @@ SANITIZED := $(filter asan tsan fuzz,$(MODE))
 STATIC := $(if $(SANITIZED),-pie,-static-pie)
 LINK_caissond        := $(STATIC)
 LINK_caisson-shim    := $(STATIC)
-LINK_caisson-worker  := -pie -larchive -lzstd -lz -lcrypto
+LINK_caisson-worker  := -pie -larchive -lisal -lzstd -llzma -lbz2 -lcrypto
 LINK_caisson-engine  := -pie -ljansson -lsqlite3 -lssl -lcrypto -lpthread -lm
-LINK_test            := -pie -ljansson -lsqlite3 -lssl -lcrypto -larchive -lzstd -lz -lseccomp \
+LINK_test            := -pie -ljansson -lsqlite3 -lssl -lcrypto -larchive -lisal -lzstd -llzma -lbz2 -lz -lseccomp \
 	-lcmocka -lpthread -lm
 
 PROGS := $(notdir $(patsubst %/,%,$(wildcard prog/*/)))

@@ -223,6 +223,79 @@ static int change_onbuild(struct str args, json_t *config, const char *key, stru
 	return 0;
 }
 
+/* --interval=30s and the like, in nanoseconds; --retries=N.  *args goes on behind the flags. */
+static int health_flags(struct str *args, json_t *health, struct err *e)
+{
+	static const struct {
+		struct str flag;
+		const char *key;
+	} times[] = {
+		{ STR("--interval"), "Interval" },
+		{ STR("--timeout"), "Timeout" },
+		{ STR("--start-period"), "StartPeriod" },
+		{ STR("--start-interval"), "StartInterval" },
+	};
+
+	while (str_starts(*args, STR("--"))) {
+		struct str value = next_word(args), flag = str_cut(&value, '=');
+		const char *key = str_eq(flag, STR("--retries")) ? "Retries" : NULL;
+		uint64_t v = 0;
+		bool good;
+
+		for (size_t i = 0; i < ARRAY_SIZE(times); i++)
+			if (str_eq(flag, times[i].flag))
+				key = times[i].key;
+		if (!key)
+			return err_set(e, ERR_INVALID, EINVAL, "unknown flag: %.*s", STR_ARG(flag));
+		good = streq(key, "Retries") ? num_u64(value, INT32_MAX, &v)
+					     : clock_parse_duration(value, &v);
+		if (!value.p || !good || v > INT64_MAX)
+			return err_set(e, ERR_INVALID, EINVAL, "invalid value for flag %.*s",
+				STR_ARG(flag));
+		(void)json_object_set_new(health, key, json_integer((json_int_t)v));
+	}
+	return 0;
+}
+
+/* What runs: CMD ["program"] as it is, CMD line by a shell, NONE. */
+static int health_test(struct str args, json_t **ret, struct err *e)
+{
+	struct str kind = next_word(&args);
+
+	if (str_ieq(kind, STR("NONE"))) {
+		if (args.n)
+			return err_set(
+				e, ERR_INVALID, EINVAL, "HEALTHCHECK NONE takes no arguments");
+		*ret = json_pack("[s]", "NONE");
+		return 0;
+	}
+	if (!str_ieq(kind, STR("CMD")))
+		return err_set(e, ERR_INVALID, EINVAL,
+			"Unknown type \"%.*s\" in HEALTHCHECK (try CMD)", STR_ARG(kind));
+	if (args.n == 0)
+		return err_set(e, ERR_INVALID, EINVAL, "Missing command after HEALTHCHECK CMD");
+	if (parse_list(args, ret) == 0)
+		(void)json_array_insert_new(*ret, 0, json_string("CMD"));
+	else
+		*ret = json_pack("[s,o]", "CMD-SHELL", text(args));
+	return 0;
+}
+
+static int change_health(struct str args, json_t *config, const char *key, struct err *e)
+{
+	auto_json json_t *health = json_object();
+	json_t *test = NULL;
+	int r = health_flags(&args, health, e);
+
+	if (r == 0)
+		r = health_test(args, &test, e);
+	if (r < 0)
+		return r;
+	(void)json_object_set_new(health, "Test", test);
+	(void)json_object_set(config, key, health);
+	return 0;
+}
+
 static const struct change {
 	const char *word, *key;
 	int (*apply)(struct str args, json_t *config, const char *key, struct err *e);
@@ -231,6 +304,7 @@ static const struct change {
 	{ "ENTRYPOINT", "Entrypoint", change_command },
 	{ "ENV", "Env", change_env },
 	{ "EXPOSE", "ExposedPorts", change_ports },
+	{ "HEALTHCHECK", "Healthcheck", change_health },
 	{ "LABEL", "Labels", change_label },
 	{ "ONBUILD", "OnBuild", change_onbuild },
 	{ "SHELL", "Shell", change_shell },

@@ -77,7 +77,6 @@ int oci_saved_parse(struct str bytes, struct oci_saved **ret, unsigned *ret_n, s
 void oci_saved_free(struct oci_saved *s, unsigned n);
 
 /* ---- changes (docker import --change) ----------------------------------------------------------
- * One Dockerfile instruction (CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, USER, VOLUME, WORKDIR,
- * STOPSIGNAL, SHELL, ONBUILD, HEALTHCHECK is refused by name) applied to an image's "config"
- * member. */
+ * One Dockerfile instruction (CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, SHELL,
+ * STOPSIGNAL, USER, VOLUME, WORKDIR) applied to an image's "config" member. */
 int oci_change_apply(struct str line, json_t *config, struct err *e);

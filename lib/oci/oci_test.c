@@ -158,12 +158,15 @@ static void test_changes(void **state)
 	static const char *const lines[] = { "CMD [\"sh\",\"-c\",\"x\"]", "ENTRYPOINT echo hi",
 		"ENV A=1 B=\"two words\"", "env A=3", "ENV OLD form here", "EXPOSE 80 53/udp",
 		"LABEL a=b", "USER 1000:1000", "VOLUME /data", "VOLUME [\"/x\",\"/y\"]",
-		"WORKDIR /w", "WORKDIR sub", "STOPSIGNAL SIGINT" };
+		"WORKDIR /w", "WORKDIR sub", "STOPSIGNAL SIGINT",
+		"HEALTHCHECK --interval=1m30s --retries=2 CMD test -e /up" };
 	static const char want[] =
 		"{\"Cmd\":[\"sh\",\"-c\",\"x\"],\"Entrypoint\":[\"/bin/sh\",\"-c\",\"echo hi\"],"
 		"\"Env\":[\"A=3\",\"B=two words\",\"OLD=form here\"],\"ExposedPorts\":{\"80/tcp\":{},"
 		"\"53/udp\":{}},\"Labels\":{\"a\":\"b\"},\"User\":\"1000:1000\",\"Volumes\":{\"/data\":"
-		"{},\"/x\":{},\"/y\":{}},\"WorkingDir\":\"/w/sub\",\"StopSignal\":\"SIGINT\"}";
+		"{},\"/x\":{},\"/y\":{}},\"WorkingDir\":\"/w/sub\",\"StopSignal\":\"SIGINT\","
+		"\"Healthcheck\":{\"Interval\":90000000000,\"Retries\":2,\"Test\":[\"CMD-SHELL\","
+		"\"test -e /up\"]}}";
 	auto_json json_t *config = json_object();
 	auto_free char *got = NULL;
 	struct err e;
@@ -178,6 +181,11 @@ static void test_changes(void **state)
 	assert_string_equal(e.msg, "RUN is not a valid change command");
 	assert_true(oci_change_apply(STR("EXPOSE x"), config, &e) < 0);
 	assert_true(oci_change_apply(STR("ENV"), config, &e) < 0);
+	assert_true(oci_change_apply(STR("HEALTHCHECK --interval=x CMD a"), config, &e) < 0);
+	assert_true(oci_change_apply(STR("HEALTHCHECK CMD"), config, &e) < 0);
+	assert_true(oci_change_apply(STR("HEALTHCHECK RUN x"), config, &e) < 0);
+	assert_int_equal(oci_change_apply(STR("HEALTHCHECK NONE"), config, &e), 0);
+	assert_int_equal(oci_change_apply(STR("HEALTHCHECK CMD [\"a\"]"), config, &e), 0);
 }
 
 static void test_saved(void **state)

@@ -6,6 +6,26 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+/* ---- codec.c: decompressors
+ * ------------------------------------------------------------------- */
+struct tar_step {
+	const uint8_t *in;
+	size_t in_n, in_used;
+	uint8_t *out;
+	size_t out_n, out_used;
+	bool between; /* in: the last step ended a frame; out: this one did */
+};
+struct tar_codec {
+	const char *name;
+	bool (*is)(const uint8_t *p, size_t n);
+	void *(*open)(void);
+	int (*step)(void *state, struct tar_step *s, struct err *e);
+	void (*close)(void *state);
+};
+/* The codec of a stream that begins with these bytes; NULL: not compressed.  Refuses by name what
+ * is known and not taken. */
+int tar_codec_find(const uint8_t *p, size_t n, const struct tar_codec **ret, struct err *e);
+
 /* ---- stream.c: descriptor in, uncompressed bytes out ------------------------------------------
  */
 struct tar_stream;
