@@ -126,7 +126,7 @@ static int start_attached(struct api_call *c, struct exec *x, struct exec_start 
 	struct exec_io io;
 	int r;
 
-	if (http_hijack(c->x, stream_content_type(c, exec_tty(x))) < 0)
+	if (stream_hijack(c, exec_tty(x)) < 0)
 		return 0; /* the client is gone */
 	if (exec_start(x, o, &io, &why) < 0) {
 		tell(c, !exec_tty(x), why.msg);

@@ -10,6 +10,8 @@
 
 /* The content type of a container's output for this client: below 1.42 always raw. */
 const char *stream_content_type(const struct api_call *c, bool tty);
+/* Turns the connection into that stream; negative when the client is gone. */
+int stream_hijack(struct api_call *c, bool tty);
 
 /* ---- log-send.c: log records as a client wants to see them
  * ----------------------------------------

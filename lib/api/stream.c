@@ -19,6 +19,14 @@ const char *stream_content_type(const struct api_call *c, bool tty)
 	return "application/vnd.docker.multiplexed-stream";
 }
 
+int stream_hijack(struct api_call *c, bool tty)
+{
+	/* as docker, who does not upgrade is always told "raw" */
+	if (!http_request_head(c->x)->upgrade_tcp)
+		tty = true;
+	return http_hijack(c->x, stream_content_type(c, tty));
+}
+
 static int check_status(struct container *ct, const char *name, struct err *e)
 {
 	int r = 0;
@@ -109,7 +117,7 @@ int api_attach(struct api_call *c, struct err *e)
 	/* Connected before the log is replayed: nothing is missed in between. */
 	if (a.stream && (sock = connect_shim(ct, &a, e)) < 0)
 		return sock;
-	if (http_hijack(c->x, stream_content_type(c, ct->tty)) < 0)
+	if (stream_hijack(c, ct->tty) < 0)
 		return 0; /* the client is gone */
 	if (a.logs && log_replay(c, ct, a.out, a.err, e) < 0)
 		return 0;
