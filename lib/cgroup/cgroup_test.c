@@ -126,6 +126,42 @@ static void processes_are_counted_frozen_and_killed(void **state)
 	assert_int_equal(e.kind, ERR_NOT_FOUND);
 }
 
+/* The child may open nothing there: what it has is what root opened. */
+static void a_process_moves_itself_through_the_gate(void **state)
+{
+	struct keeper_limits none = { 0 };
+	struct cgroup_gate gate;
+	pid_t pid, *pids = NULL;
+	size_t n = 0;
+	int status, said[2];
+	char c = 1;
+
+	(void)state;
+	assert_int_equal(cgroup_create(&id, &none, &e), 0);
+	assert_int_equal(cgroup_gate_open(&id, &gate, &e), 0);
+	assert_true(gate.n > 0);
+	assert_int_equal(pipe(said), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (setresuid(65534, 65534, 65534) == 0 && cgroup_gate_enter(&gate, &e) == 0)
+			(void)!write(said[1], "", 1);
+		for (;;)
+			(void)pause();
+	}
+	(void)close(said[1]);
+	assert_int_equal(read(said[0], &c, 1), 1);
+	(void)close(said[0]);
+	cgroup_gate_close(&gate);
+	assert_int_equal(gate.n, 0);
+	assert_int_equal(cgroup_pids(&id, &pids, &n, &e), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(pids[0], pid);
+	free(pids);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(cgroup_remove(&id, &e), 0);
+}
+
 /* In a child that has joined the group: 0 when exactly the harmless devices open. */
 static int probe_devices(void)
 {
@@ -209,6 +245,7 @@ int main(void)
 		cmocka_unit_test_setup(limits_are_what_the_kernel_says, fresh_id),
 		cmocka_unit_test_setup(a_cpuset_holds_the_processors_asked_for, fresh_id),
 		cmocka_unit_test_setup(processes_are_counted_frozen_and_killed, fresh_id),
+		cmocka_unit_test_setup(a_process_moves_itself_through_the_gate, fresh_id),
 		cmocka_unit_test_setup(only_listed_devices_open, fresh_id),
 		cmocka_unit_test_setup(the_v2_filter_opens_the_same_devices, fresh_id),
 	};

@@ -106,6 +106,48 @@ int cgroup_join(const struct digest *id, pid_t pid, struct err *e)
 	return 0;
 }
 
+int cgroup_gate_open(const struct digest *id, struct cgroup_gate *ret, struct err *e)
+{
+	bool v2 = cgroup_version() == CGROUP_V2;
+	char path[CGROUP_PATH];
+
+	*ret = (struct cgroup_gate){ .n = 0 };
+	for (enum controller c = 0; c < CTL_COUNT; c++) {
+		int fd;
+
+		if ((c == CTL_UNIFIED) != v2)
+			continue;
+		fd = open(cgroup_path(c, id, v2 ? "cgroup.procs" : "tasks", path),
+			O_WRONLY | O_CLOEXEC);
+		if (fd < 0 && errno == ENOENT && (c == CTL_CPUSET || c == CTL_DEVICES))
+			continue; /* made only when a limit asks for it */
+		if (fd < 0) {
+			cgroup_gate_close(ret);
+			return err_set(e, ERR_SYSTEM, errno, "open the control group \"%s\"", path);
+		}
+		ret->fd[ret->n++] = fd;
+	}
+	return 0;
+}
+
+int cgroup_gate_enter(const struct cgroup_gate *g, struct err *e)
+{
+	for (unsigned i = 0; i < g->n; i++) {
+		ssize_t n = fd_write(g->fd[i], "0", 1);
+
+		if (n < 0)
+			return err_set(e, ERR_SYSTEM, (int)-n, "enter the control group");
+	}
+	return 0;
+}
+
+void cgroup_gate_close(struct cgroup_gate *g)
+{
+	for (unsigned i = 0; i < g->n; i++)
+		fd_close(g->fd[i]);
+	g->n = 0;
+}
+
 /* Removing waits a moment for the last processes to finish dying: a group stays busy until their
  * exit is complete, a little after the parent has been told. */
 static int remove_one(const char *path)

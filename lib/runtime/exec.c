@@ -48,7 +48,8 @@ static int open_ptmx(int root, struct err *e)
 	return steal_fd(&fd);
 }
 
-static int inside(const struct runtime_exec_plan *p, struct link *l, struct err *e)
+static int inside(
+	const struct runtime_exec_plan *p, struct link *l, struct cgroup_gate *gate, struct err *e)
 {
 	static struct settings set;
 	struct process c = { .grant = p->grant,
@@ -56,8 +57,12 @@ static int inside(const struct runtime_exec_plan *p, struct link *l, struct err 
 		.link = l,
 		.stdio = { p->stdio[0], p->stdio[1], p->stdio[2] },
 		.tty = p->flags & KEEPER_EXEC_TTY };
-	int r = link_expect(l->theirs, LINK_PLACED);
+	int r = cgroup_gate_enter(gate, e);
 
+	cgroup_gate_close(gate);
+	if (r < 0)
+		return r;
+	r = link_expect(l->theirs, LINK_READY);
 	if (r < 0)
 		return err_set(e, ERR_SYSTEM, -r, "the guardian went away");
 	r = enter(p, e);
@@ -79,13 +84,15 @@ static int inside(const struct runtime_exec_plan *p, struct link *l, struct err 
 	return r < 0 ? r : process_run(&c, e);
 }
 
-static void process_main(const struct runtime_exec_plan *p, struct link *l) NORETURN;
-static void process_main(const struct runtime_exec_plan *p, struct link *l)
+static void process_main(
+	const struct runtime_exec_plan *p, struct link *l, struct cgroup_gate *gate) NORETURN;
+static void process_main(
+	const struct runtime_exec_plan *p, struct link *l, struct cgroup_gate *gate)
 {
 	struct err e = { 0 };
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* until it changes its ids */
-	(void)inside(p, l, &e);
+	(void)inside(p, l, gate, &e);
 	link_fail(l, &e);
 }
 
@@ -114,25 +121,23 @@ static int make_process(
 	struct sys_clone c = {
 		.flags = CLONE_FILES | CLONE_PIDFD, .cgroup = group, .pidfd = pidfd
 	};
+	struct cgroup_gate gate = { .n = 0 };
 	int r;
 
 	if (group < 0 && group != -EOPNOTSUPP)
 		return group;
 	if (group >= 0)
 		c.flags |= CLONE_INTO_CGROUP;
+	else if (cgroup_gate_open(&p->grant->id, &gate, e) < 0)
+		return err_errno(e);
 	r = sys_setns(p->init_pidfd, CLONE_NEWPID);
 	if (r < 0)
 		return err_set(e, ERR_CONFLICT, -r, "cannot enter the container");
 	*pid = sys_clone(&c);
 	if (*pid == 0)
-		process_main(p, l);
+		process_main(p, l, &gate);
 	if (*pid < 0)
 		return err_set(e, ERR_SYSTEM, -*pid, "cannot fork");
-	if (group < 0) {
-		r = cgroup_join(&p->grant->id, *pid, e);
-		if (r < 0)
-			return r;
-	}
 	return 0;
 }
 
@@ -215,7 +220,7 @@ static int start_process(
 		r = drop_rights(p, e);
 	if (r < 0)
 		return r;
-	r = link_send(l->ours, LINK_PLACED);
+	r = link_send(l->ours, LINK_READY);
 	if (r < 0)
 		return err_set(e, ERR_SYSTEM, -r, "the process is gone");
 	return link_wait_exec(l, *pidfd, e);

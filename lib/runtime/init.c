@@ -76,10 +76,7 @@ static int open_stdio(struct start *s, struct process *p, struct mounts *m, stru
 static int own_cgroup(struct start *s, struct err *e)
 {
 	enum cgroup_version v;
-	int r = step(s, LINK_PLACED, e);
 
-	if (r < 0)
-		return r;
 	if (s->grant->cgroupns == KEEPER_NS_PRIVATE && unshare(CLONE_NEWCGROUP) < 0)
 		return err_set(e, ERR_SYSTEM, errno, "cannot make a cgroup namespace");
 	return cgroup_detect(&v) == 0 && v == CGROUP_V2 ? mounts_cgroup(s, e) : 0;
@@ -145,8 +142,11 @@ static int setup(struct start *s, struct err *e)
 		.tty = s->plan->start_flags & KEEPER_START_TTY,
 		.create_cwd = true,
 		.dies_with_parent = true };
-	int r = step(s, LINK_MAPPED, e);
+	int r = cgroup_gate_enter(&s->gate, e);
 
+	cgroup_gate_close(&s->gate);
+	if (r == 0)
+		r = step(s, LINK_MAPPED, e);
 	if (r == 0)
 		r = become_root(s, e);
 	if (r == 0)

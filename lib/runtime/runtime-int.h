@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <sys/resource.h>
 
+#include "cgroup/cgroup.h"
 #include "runtime/runtime.h"
 #include "sys/sys.h"
 
@@ -85,7 +86,7 @@ struct tmpfs_options {
 int tmpfs_options_parse(struct str options, struct tmpfs_options *ret, struct err *e);
 
 /* ---- link.c: starter and init, guardian and process ----------------------------------------- */
-enum link_step { LINK_MAPPED = 'm', LINK_ROOT = 'r', LINK_PLACED = 'p', LINK_OWN = 'o' };
+enum link_step { LINK_MAPPED = 'm', LINK_ROOT = 'r', LINK_READY = 'g', LINK_OWN = 'o' };
 enum link_state { LINK_SETUP = 0, LINK_EXEC, LINK_FAILED };
 struct link_page {
 	_Atomic uint32_t state; /* enum link_state, written by init */
@@ -148,6 +149,7 @@ struct start {
 	int dev;		   /* its /dev, likewise */
 	int shm;		   /* another container's /dev/shm, or -1 */
 	int inside[3], outside[3]; /* ends of the pipes, likewise */
+	struct cgroup_gate gate;   /* for init, empty when it is born in its group */
 	int pidfd;
 	pid_t pid;
 	bool new_userns; /* false: the host's or a joined one */

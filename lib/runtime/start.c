@@ -138,6 +138,8 @@ static int make_init(struct start *s, struct err *e)
 		return group;
 	if (group >= 0 && !join)
 		c.flags |= CLONE_INTO_CGROUP;
+	else if (cgroup_gate_open(&s->grant->id, &s->gate, e) < 0)
+		return err_errno(e);
 	if (join) {
 		struct sys_clone between = { .flags = CLONE_FILES | CLONE_PIDFD,
 			.pidfd = &s->pidfd };
@@ -239,8 +241,8 @@ static int tell(struct start *s, enum link_step step, struct err *e)
 	return r < 0 ? err_set(e, ERR_SYSTEM, -r, "the container's first process is gone") : 0;
 }
 
-/* Init prepares its mounts while we build the root, and goes on in there while it is being moved
- * into its group, which takes long on v1.  It runs nothing foreign before LINK_PLACED. */
+/* Init moves itself into its group first of all, and prepares its mounts while we build the root.
+ */
 static int build(struct start *s, struct err *e)
 {
 	int r = write_maps(s, e);
@@ -253,10 +255,6 @@ static int build(struct start *s, struct err *e)
 		return r;
 	s->link.page->root = s->root;
 	r = tell(s, LINK_ROOT, e);
-	if (r == 0)
-		r = cgroup_join(&s->grant->id, s->pid, e);
-	if (r == 0)
-		r = tell(s, LINK_PLACED, e);
 	return r < 0 ? r : link_wait_exec(&s->link, s->pidfd, e);
 }
 

@@ -40,7 +40,8 @@ struct job {
 	uint32_t base; /* host id of the worker's 0 */
 	int in, out;   /* borrowed; in is -1 for MEASURE */
 	int tree;
-	int go[2]; /* ours, the child's: ids are mapped, here is the tree */
+	struct cgroup_gate gate; /* of the worker's group, until it is born */
+	int go[2];		 /* ours, the child's: ids are mapped, here is the tree */
 	pid_t pid;
 };
 
@@ -124,6 +125,8 @@ static void NORETURN run_worker(struct job *j)
 	int keep[] = { j->in, j->out, j->go[1], state.programs[PROGRAM_WORKER] };
 	int tree, program, in, out;
 
+	if (cgroup_gate_enter(&j->gate, NULL) < 0)
+		_exit(125);
 	loop_in_child(keep, ARRAY_SIZE(keep));
 	tree = wait_for_go(j->go[1]);
 	become_root_inside();
@@ -215,7 +218,7 @@ static int clone_worker(struct job *j, struct err *e)
 	return j->pid < 0 ? err_set(e, ERR_SYSTEM, -j->pid, "starting a worker") : 0;
 }
 
-static int limit_worker(const struct job *j, struct err *e)
+static int limit_worker(struct job *j, struct err *e)
 {
 	static const struct keeper_limits limits = { .set = KEEPER_LIMIT_MEMORY | KEEPER_LIMIT_PIDS,
 		.memory_bytes = WORKER_BYTES,
@@ -226,7 +229,7 @@ static int limit_worker(const struct job *j, struct err *e)
 
 	(void)cgroup_remove(group, &ignored);
 	r = cgroup_create(group, &limits, e);
-	return r < 0 ? r : cgroup_join(group, j->pid, e);
+	return r < 0 ? r : cgroup_gate_open(group, &j->gate, e);
 }
 
 /* Everything before the worker may run; it waits at wait_for_go(). */
@@ -238,9 +241,7 @@ static int confine(struct job *j, struct err *e)
 		r = write_map(j, "gid_map");
 	if (r < 0)
 		return err_set(e, ERR_SYSTEM, -r, "mapping the worker's ids");
-	r = limit_worker(j, e);
-	if (r == 0)
-		r = prepare_tree(j, e);
+	r = prepare_tree(j, e);
 	if (r < 0)
 		return r;
 	r = wire_send(j->go[0], KEEPER_VERSION, KEEPER_JOB, 0, NULL, 0, &j->tree, j->tree >= 0);
@@ -282,7 +283,10 @@ static int start_job(struct job *j, const struct ask *a, struct err *e)
 		return err_set(e, ERR_LIMIT, 0, "the keeper has too much to do; try again");
 	if (wire_pair(j->go) < 0)
 		return err_set(e, ERR_SYSTEM, errno, "starting a worker");
-	r = clone_worker(j, e);
+	r = limit_worker(j, e);
+	if (r == 0)
+		r = clone_worker(j, e);
+	cgroup_gate_close(&j->gate);
 	fd_close(steal_fd(&j->go[1]));
 	if (r == 0) {
 		r = confine(j, e);
