@@ -33,7 +33,8 @@ OPT_tsan    := -O1 -g3 -fsanitize=thread
 OPT_fuzz    := -O1 -g3 -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
 
 VERSION  := $(shell cat VERSION)
-CPPFLAGS := -D_GNU_SOURCE -Ilib -I$(B)/gen -DCAISSON_VERSION='"$(VERSION)"' -include base/base.h
+CPPFLAGS := -D_GNU_SOURCE -Ilib -I$(B)/gen -DCAISSON_VERSION='"$(VERSION)"' \
+	$(if $(VERSIONS_BUMP),-DVERSIONS_BUMP=$(VERSIONS_BUMP)) -include base/base.h
 CFLAGS   := -std=gnu17 $(WARN) $(WARN_$(KIND)) -Werror $(HARD) $(HARD_$(KIND)) $(OPT_$(MODE))
 LDFLAGS  := -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(OPT_$(MODE))
 

@@ -29,8 +29,7 @@ static void sweep(int tmp)
 	struct dirent *de;
 
 	while (d && (de = readdir(d)))
-		if (str_starts(str_of(de->d_name), STR("blob-")))
-			(void)unlinkat(tmp, de->d_name, 0);
+		(void)unlinkat(tmp, de->d_name, 0); /* "." and ".." refuse */
 	if (d)
 		(void)closedir(d);
 	else
