@@ -48,7 +48,7 @@ engine_start
 prepare
 run_lines c
 use_engine d
-"$top/tests/peer" dockerd "$data" "$run" "$sock" "$work/d.pid" >"$log" 2>&1 || { skip "comparison" "dockerd does not start here: $(tail -n 1 "$log")"; rm -f "$work/d.pid"; finish; }
+"$top/tests/peer" dockerd "$data" "$run" "$sock" "$work/d.pid" >"$log" 2>&1 || { skip "comparison" "dockerd does not start here: $(tail -n 1 "$log")"; finish; }
 engine_pid=$(cat "$work/d.pid")
 prepare
 run_lines d

@@ -35,7 +35,7 @@ is "... with the same id" "$(docker inspect -f '{{.Id}}' busybox)" "$id"
 is "... and runs" "$(r probe cat /changed)" new
 
 # Compressed archives, and the OCI layout with compressed layers.
-for z in gzip zstd; do
+for z in gzip zstd xz bzip2; do
 	command -v $z >/dev/null || { skip "load of an archive packed with $z" "$z is not installed"; continue; }
 	docker rmi busybox >/dev/null 2>&1
 	$z -c <"$top/build/images/busybox.tar" >"$work/z.tar"
