@@ -135,7 +135,7 @@ static int publish(struct store_writer *w, const struct digest *d, struct err *e
 int store_commit(struct store_writer *w, const struct digest *expect, struct digest *ret_digest,
 	uint64_t *ret_size, struct err *e)
 {
-	struct digest d;
+	struct digest d = { 0 };
 	int r;
 
 	BUG_ON(w->fd < 0 || EVP_DigestFinal_ex(w->md, d.b, NULL) != 1);

@@ -19,7 +19,7 @@ fds() { ls "/proc/$1/fd" | wc -l; }
 threads() { status_field "$1" Threads; }
 rss() { status_field "$1" VmRSS | awk '{print $1}'; }
 ours_ps() { pgrep -P "$engine_pid" | wc -l; }
-measure() { echo "keeper: $(fds "$engine_pid") fds, $(threads "$engine_pid") threads; engine: $(fds "$child") fds; children: $(ours_ps); mounts: $(wc -l <"/proc/$engine_pid/mountinfo"); state: $(find "$run" "$data/containers" "$data/engine/containers" -mindepth 1 2>/dev/null | wc -l)"; }
+measure() { echo "keeper: $(fds "$engine_pid") fds, $(threads "$engine_pid") threads; engine: $(fds "$child") fds; children: $(ours_ps); mounts: $(grep -cF "$work/" "/proc/$engine_pid/mountinfo"); state: $(find "$run" "$data/containers" "$data/engine/containers" -mindepth 1 2>/dev/null | wc -l)"; }
 settled() { [ "$(measure)" = "$first" ]; }
 for _ in 1 2 3 4 5 6 7 8; do cycle; done
 # What is still being cleared away after the first few is not counted.

@@ -34,7 +34,7 @@ again "the database is empty" sh -c "rm -f $data/engine/engine.db-*; : >$data/en
 again "the database is noise" sh -c "rm -f $data/engine/engine.db-*; head -c 20000 /dev/urandom >$data/engine/engine.db"
 again "the database is cut off" sh -c "rm -f $data/engine/engine.db-*; truncate -s 5000 $data/engine/engine.db"
 # What a crash can leave: half-made things are cleared, the rest stays.
-again "half-made things" sh -c "mkdir -p $data/engine/containers/$(printf 'ab%.0s' {1..32}); echo '{' >$data/engine/images/$(printf 'cd%.0s' {1..32}).json; echo junk >$data/engine/tmp/junk"
+again "half-made things" sh -c "mkdir -p $data/engine/containers/$(printf 'ab%.0s' {1..32}); echo '{' >$data/engine/images/$(printf 'cd%.0s' {1..32}).json; echo junk >$data/engine/tmp/blob-0123"
 is "... are cleared" "$(find "$data/engine/tmp" -mindepth 1 | wc -l)" 0
 
 # The host went down: nothing runs any more, restart policies are obeyed.
