@@ -447,6 +447,7 @@ static void cannot_run(const char *body, const char *why, int code)
 		why);
 	assert_string_equal(e.msg, text);
 	assert_int_equal(number(x, "ExitCode"), code);
+	assert_false(x->relayed); /* or it would never be forgotten */
 }
 
 static void test_not_found(void **state)
@@ -460,16 +461,18 @@ static void test_not_found(void **state)
 static void test_refused_by_keeper(void **state)
 {
 	auto_exec struct exec *x = make(container(CONFIG), "{\"Cmd\":[\"true\"]}");
-	struct exec_start o = { .attach = false };
+	struct exec_start o = { .attach = true };
+	struct exec_io io;
 	struct err e = { 0 };
 
 	(void)state;
 	refuse = true;
-	assert_true(exec_start(x, &o, NULL, &e) < 0);
+	assert_true(exec_start(x, &o, &io, &e) < 0);
 	refuse = false;
 	assert_int_equal(e.kind, ERR_DENIED);
 	assert_string_equal(e.msg, "the floor says no");
 	assert_int_equal(number(x, "ExitCode"), 126);
+	assert_false(x->relayed);
 }
 
 struct writer {

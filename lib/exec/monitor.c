@@ -207,17 +207,23 @@ static void handle_drain(struct exec *x, enum exec_watch_kind kind)
 /* ---- what time brings -------------------------------------------------------------------------
  */
 
+static bool is_relayed(struct exec *x)
+{
+	bool relayed;
+
+	pthread_mutex_lock(&x->lock);
+	relayed = x->relayed;
+	pthread_mutex_unlock(&x->lock);
+	return relayed;
+}
+
 /* The process ended some time ago, but something keeps its streams open: end them. */
 static void linger_over(struct exec *x)
 {
 	x->lingered = true;
 	(void)eventfd_write(x->stop, 1);
-	pthread_mutex_lock(&x->lock);
-	if (x->relayed) { /* exec_finish() closes what its relay holds */
-		pthread_mutex_unlock(&x->lock);
+	if (is_relayed(x)) /* exec_finish() closes what its relay holds */
 		return;
-	}
-	pthread_mutex_unlock(&x->lock);
 	unwatch(x, EXEC_WATCH_DRAIN0);
 	unwatch(x, EXEC_WATCH_DRAIN1);
 }
@@ -265,10 +271,11 @@ static uint64_t exec_due(struct exec *x, uint64_t now)
 	notify_end(x);
 	if (!x->lingered)
 		return x->ended_ns + EXEC_LINGER_NS;
-	/* the reports' socket ends with the guardian, which has nothing more to say */
-	if (now >= x->ended_ns + EXEC_FORGET_NS && !x->relayed)
-		return 0;
-	return x->ended_ns + EXEC_FORGET_NS;
+	if (now < x->ended_ns + EXEC_FORGET_NS)
+		return x->ended_ns + EXEC_FORGET_NS;
+	/* The reports' socket ends with the guardian, which has nothing more to say.  A relay that
+	 * is still on its way wakes us when it ends: a time in the past would be a busy loop. */
+	return is_relayed(x) ? UINT64_MAX : 0;
 }
 
 static void forget(struct exec *x)

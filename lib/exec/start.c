@@ -257,6 +257,8 @@ int exec_start(struct exec *x, const struct exec_start *o, struct exec_io *io, s
 		r = await_started(x, streams, e);
 	if (r == 0 && io)
 		fill(x, &ends, io);
+	else if (r < 0 && o->attach)
+		exec_finish(x, true); /* there is nobody to relay */
 	stdio_close(&ends);
 	return r;
 }
