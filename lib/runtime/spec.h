@@ -10,10 +10,9 @@
  */
 #pragma once
 
-#include "base/versions.h"
-
-#define SPEC_MAGIC 0x43735370u
-#define SPEC_MAX   (4u << 20)
+#define SPEC_MAGIC   0x43735370u
+#define SPEC_VERSION 1
+#define SPEC_MAX     (4u << 20)
 
 struct spec_head {
 	uint32_t magic;

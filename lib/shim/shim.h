@@ -42,9 +42,8 @@
  */
 #pragma once
 
-#include "base/versions.h"
-
-#define SHIM_MAGIC 0x43735368u
+#define SHIM_VERSION 1
+#define SHIM_MAGIC   0x43735368u
 
 enum shim_fd {
 	SHIM_FD_LISTEN = 3,
