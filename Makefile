@@ -18,10 +18,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-st
 	-Wredundant-decls -Wdate-time -Wdouble-promotion -Wno-missing-field-initializers
 WARN_gcc   := -Wformat-signedness -Wformat-overflow=2 -Wduplicated-cond -Wduplicated-branches \
 	-Wlogical-op -Wtrampolines
-# Not -Wconditional-uninitialized: it cannot see that "if (r == 0) r = f(&x)" fills x, so all it said
-# about this tree was wrong (gcc's -Wmaybe-uninitialized follows these).  clang also calls a variable
-# unused that is there for its cleanup; gcc tells them apart.
-WARN_clang := -Wcomma -Wno-unused-variable
+WARN_clang := -Wcomma -Wconditional-uninitialized
 
 HARD := -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -fno-common \
 	-fno-strict-aliasing -fwrapv -fno-delete-null-pointer-checks -fvisibility=hidden -fPIE
@@ -36,7 +33,8 @@ OPT_tsan    := -O1 -g3 -fsanitize=thread
 OPT_fuzz    := -O1 -g3 -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
 
 VERSION  := $(shell cat VERSION)
-CPPFLAGS := -D_GNU_SOURCE -Ilib -I$(B)/gen -DCAISSON_VERSION='"$(VERSION)"' -include base/base.h
+CPPFLAGS := -D_GNU_SOURCE -Ilib -I$(B)/gen -DCAISSON_VERSION='"$(VERSION)"' \
+	$(if $(VERSIONS_BUMP),-DVERSIONS_BUMP=$(VERSIONS_BUMP)) -include base/base.h
 CFLAGS   := -std=gnu17 $(WARN) $(WARN_$(KIND)) -Werror $(HARD) $(HARD_$(KIND)) $(OPT_$(MODE))
 LDFLAGS  := -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(OPT_$(MODE))
 

@@ -81,8 +81,8 @@ static int read_list(
  * the defaults less the dropped, plus the added. */
 int caps_parse(const json_t *host, uint64_t *ret, struct err *e)
 {
-	uint64_t add, drop;
-	bool add_all, drop_all;
+	uint64_t add = 0, drop = 0;
+	bool add_all = false, drop_all = false;
 	int r = read_list(host, "CapAdd", &add, &add_all, e);
 
 	if (r == 0)

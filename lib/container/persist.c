@@ -1,11 +1,11 @@
+#include "base/versions.h"
 #include "container/container-int.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#define DOC_MAX	    (8u << 20)
-#define DOC_VERSION 1
+#define DOC_MAX (8u << 20)
 
 static const char *const words[] = {
 	[CONTAINER_CREATED] = "created",
@@ -72,16 +72,17 @@ static json_t *config_doc(const struct container *c)
 {
 	char image[DIGEST_TEXT + 1];
 
-	return json_pack("{s:i, s:s, s:I, s:I, s:s, s:s, s:s, s:O, s:O}", "Version", DOC_VERSION,
-		"Id", c->hex, "Owner", (json_int_t)c->owner, "Created", (json_int_t)c->created_ns,
-		"Name", c->name, "Image", digest_text(&c->image_id, image), "ImageName",
-		c->image_name, "Config", c->config, "HostConfig", c->host_config);
+	return json_pack("{s:i, s:s, s:I, s:I, s:s, s:s, s:s, s:O, s:O}", "Version",
+		CONTAINER_VERSION, "Id", c->hex, "Owner", (json_int_t)c->owner, "Created",
+		(json_int_t)c->created_ns, "Name", c->name, "Image",
+		digest_text(&c->image_id, image), "ImageName", c->image_name, "Config", c->config,
+		"HostConfig", c->host_config);
 }
 
 static json_t *state_doc(const struct container *c)
 {
 	return json_pack("{s:i, s:s, s:I, s:I, s:i, s:b, s:b, s:b, s:s, s:I, s:I, s:I, s:I}",
-		"Version", DOC_VERSION, "Status", words[c->status], "Pid", (json_int_t)c->pid,
+		"Version", CONTAINER_VERSION, "Status", words[c->status], "Pid", (json_int_t)c->pid,
 		"IdBase", (json_int_t)c->id_base, "ExitCode", c->exit_code, "OOMKilled",
 		c->oom_killed, "Dead", c->dead, "ManuallyStopped", c->manually_stopped, "Error",
 		c->error ? c->error : "", "StartedAt", (json_int_t)c->started_ns, "FinishedAt",
@@ -171,7 +172,7 @@ static int load_config(struct container *c, const json_t *doc, struct err *e)
 	const json_t *config = json_object_get(doc, "Config");
 	const json_t *host = json_object_get(doc, "HostConfig");
 
-	if (jint(doc, "Version") != DOC_VERSION ||
+	if (!version_readable(jint(doc, "Version"), CONTAINER_VERSION) ||
 		!digest_parse_hex(str_of(jstr(doc, "Id")), &c->id) ||
 		!digest_parse(str_of(jstr(doc, "Image")), &c->image_id) ||
 		!json_is_object(config) || !json_is_object(host) || !name_valid(jstr(doc, "Name")))

@@ -88,6 +88,7 @@ int container_remove(struct container *c, bool force, bool volumes, struct err *
 	bool running;
 	int r;
 
+	(void)hold;
 	(void)volumes; /* there are none yet: an image's volume is part of the writable layer */
 	pthread_mutex_lock(&c->lock);
 	r = c->removed ? 1 : check(c, force, e);

@@ -123,7 +123,7 @@ int image_import(struct image_store *s, uint32_t owner, const struct image_sourc
 	struct image *img;
 	char text[DIGEST_TEXT + 1];
 	bool named;
-	uint64_t size;
+	uint64_t size = 0;
 	int r = target_name(o, &name, &named, e);
 
 	/* What is wrong with the words is said before the upload. */

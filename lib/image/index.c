@@ -1,4 +1,5 @@
 /* The images in memory, their documents, and finding one by what a user typed. */
+#include "base/versions.h"
 #include "image/image-int.h"
 
 #include <dirent.h>
@@ -161,9 +162,9 @@ static json_t *entry_document(struct image_store *s, const struct image_entry *e
 		(void)json_array_append_new(tags, tag_document(&en->tags[k]));
 	for (unsigned k = 0; k < en->nowners; k++)
 		(void)json_array_append_new(owners, json_integer((json_int_t)en->owners[k]));
-	return json_pack("{s:i,s:b,s:s,s:I,s:o,s:o,s:o}", "version", 1, "hidden", en->hidden, "id",
-		digest_text(&i->id, hex), "loaded", (json_int_t)i->loaded_ns, "layers", layers,
-		"tags", tags, "owners", owners);
+	return json_pack("{s:i,s:b,s:s,s:I,s:o,s:o,s:o}", "version", IMAGE_VERSION, "hidden",
+		en->hidden, "id", digest_text(&i->id, hex), "loaded", (json_int_t)i->loaded_ns,
+		"layers", layers, "tags", tags, "owners", owners);
 }
 
 /* Written beside and renamed: a reader after a crash sees the old or the new one. */
@@ -263,7 +264,9 @@ static int restore(void *arg, const char *key, json_t *doc)
 	unsigned n;
 	size_t k;
 
-	if (!digest_parse_hex(str_of(key), &id))
+	if (!digest_parse_hex(str_of(key), &id) ||
+		!version_readable(
+			json_integer_value(json_object_get(doc, "version")), IMAGE_VERSION))
 		return 0;
 	n = restore_layers(s, json_object_get(doc, "layers"), blobs);
 	if (image_make(s, &id, blobs, n, &img, &e) < 0)

@@ -97,8 +97,8 @@ static int plan_saved_one(struct planner *pl, struct oci_saved *in, struct err *
 static int plan_saved(struct planner *pl, struct err *e)
 {
 	auto_buf struct buf b = BUF(JSON_INPUT_MAX);
-	struct oci_saved *list;
-	unsigned n;
+	struct oci_saved *list = NULL;
+	unsigned n = 0;
 	int r = read_member(pl, "manifest.json", &b, e);
 
 	if (r == 0)

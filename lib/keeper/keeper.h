@@ -24,9 +24,9 @@
  */
 #pragma once
 
+#include "base/versions.h"
 #include "wire/wire.h"
 
-#define KEEPER_VERSION	   1
 #define KEEPER_FD	   3
 #define KEEPER_LAYERS_MAX  128
 #define KEEPER_CPUS_MAX	   1024

@@ -237,13 +237,21 @@ void keeper_limits_merge(struct keeper_limits *into, const struct keeper_limits 
 		into->pids = from->pids;
 }
 
+/* n bytes are there of a record that was written with size bytes and that we know whole of. */
+static bool whole(size_t n, uint32_t size, size_t min, size_t whole_of)
+{
+	return size >= min && n == MIN((size_t)size, whole_of);
+}
+
 int keeper_grant_check(const void *p, size_t n, const struct digest *id)
 {
 	const struct keeper_grant *g = p;
 
-	if (n != sizeof(*g) || g->magic != KEEPER_GRANT_MAGIC ||
-		g->version != KEEPER_GRANT_VERSION || g->cls < KEEPER_CLASS_ROOT ||
-		g->cls > KEEPER_CLASS_REMOTE || g->pad)
+	if (n < KEEPER_GRANT_MIN || g->magic != KEEPER_GRANT_MAGIC ||
+		!version_readable(g->version, KEEPER_GRANT_VERSION) ||
+		!whole(n, g->size, KEEPER_GRANT_MIN, sizeof(*g)))
+		return -EBADMSG;
+	if (g->cls < KEEPER_CLASS_ROOT || g->cls > KEEPER_CLASS_REMOTE)
 		return -EBADMSG;
 	if (!digest_eq(&g->create.id, id) || bad_create_body(&g->create))
 		return -EBADMSG;
@@ -254,8 +262,11 @@ int keeper_run_check(const void *p, size_t n, const struct digest *id)
 {
 	const struct keeper_run *r = p;
 
-	if (n != sizeof(*r) || r->magic != KEEPER_RUN_MAGIC || r->version != KEEPER_RUN_VERSION ||
-		!digest_eq(&r->id, id) || r->shim <= 1 || r->init < 0 || r->init == 1)
+	if (n < KEEPER_RUN_MIN || r->magic != KEEPER_RUN_MAGIC ||
+		!version_readable(r->version, KEEPER_RUN_VERSION) ||
+		!whole(n, r->size, KEEPER_RUN_MIN, sizeof(*r)))
+		return -EBADMSG;
+	if (!digest_eq(&r->id, id) || r->shim <= 1 || r->init < 0 || r->init == 1)
 		return -EBADMSG;
 	return memchr(r->boot, '\0', sizeof(r->boot)) ? 0 : -EBADMSG;
 }

@@ -104,9 +104,11 @@ static void test_files(void **state)
 	struct keeper_grant g = { .magic = KEEPER_GRANT_MAGIC,
 		.version = KEEPER_GRANT_VERSION,
 		.cls = KEEPER_CLASS_MEMBER,
+		.size = sizeof(g),
 		.create = good() };
 	struct keeper_run r = { .magic = KEEPER_RUN_MAGIC,
 		.version = KEEPER_RUN_VERSION,
+		.size = sizeof(r),
 		.id = g.create.id,
 		.shim = 77 };
 	struct digest other = { { 2 } };
@@ -125,6 +127,40 @@ static void test_files(void **state)
 	assert_int_equal(keeper_run_check(&r, sizeof(r), &r.id), -EBADMSG);
 }
 
+/* The neighbours' records are read: a longer one in its known part, an older one as it is. */
+static void test_versions(void **state)
+{
+	struct {
+		struct keeper_run run;
+		uint64_t later[8];
+	} f = { .run = { .magic = KEEPER_RUN_MAGIC,
+			.version = KEEPER_RUN_VERSION + 1,
+			.size = sizeof(f),
+			.id = { { 1 } },
+			.shim = 77 } };
+	struct keeper_grant g = { .magic = KEEPER_GRANT_MAGIC,
+		.version = KEEPER_GRANT_VERSION + 1,
+		.cls = KEEPER_CLASS_MEMBER,
+		.size = sizeof(g) + 64,
+		.create = good() };
+
+	(void)state;
+	assert_int_equal(keeper_run_check(&f, sizeof(f.run), &f.run.id), 0);
+	assert_int_equal(keeper_run_check(&f, sizeof(f.run) - 1, &f.run.id), -EBADMSG);
+	f.run.version = KEEPER_RUN_VERSION + 2;
+	assert_int_equal(keeper_run_check(&f, sizeof(f.run), &f.run.id), -EBADMSG);
+	f.run.version = 0;
+	assert_int_equal(keeper_run_check(&f, sizeof(f.run), &f.run.id), -EBADMSG);
+	assert_int_equal(keeper_grant_check(&g, sizeof(g), &g.create.id), 0);
+	g.version++;
+	assert_int_equal(keeper_grant_check(&g, sizeof(g), &g.create.id), -EBADMSG);
+	g.version = KEEPER_GRANT_VERSION;
+	g.size = KEEPER_GRANT_MIN;
+	assert_int_equal(keeper_grant_check(&g, KEEPER_GRANT_MIN, &g.create.id), 0);
+	g.size = KEEPER_GRANT_MIN - 8;
+	assert_int_equal(keeper_grant_check(&g, KEEPER_GRANT_MIN - 8, &g.create.id), -EBADMSG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -133,6 +169,7 @@ int main(void)
 		cmocka_unit_test(test_other_questions),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_versions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

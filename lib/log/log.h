@@ -16,11 +16,13 @@
  */
 #pragma once
 
+#include "base/versions.h"
+
 #define LOG_MAGIC    0x4c6fu
 #define LOG_LINE_MAX 16384
 
 enum log_stream { LOG_STDOUT = 1, LOG_STDERR = 2, LOG_EXIT = 3, LOG_ROTATED = 4 };
-enum log_flag { LOG_PARTIAL = 1 };
+enum log_flag { LOG_PARTIAL = 1, LOG_KIND = 0x0f }; /* above: the version of the format, less 1 */
 
 struct log_head {
 	uint16_t magic;

@@ -27,7 +27,7 @@ struct log_head log_head_make(
 	struct log_head h = {
 		.magic = LOG_MAGIC,
 		.stream = (uint8_t)stream,
-		.flags = (uint8_t)flags,
+		.flags = (uint8_t)(flags | (LOG_VERSION - 1) << 4),
 		.size = size,
 		.time_ns = time_ns,
 		.status = status,
@@ -39,8 +39,12 @@ struct log_head log_head_make(
 
 static bool head_valid(const struct log_head *h)
 {
-	return h->magic == LOG_MAGIC && h->stream >= LOG_STDOUT && h->stream <= LOG_ROTATED &&
-	       (h->flags & ~(unsigned)LOG_PARTIAL) == 0 && h->size <= LOG_LINE_MAX &&
+	const unsigned version = (h->flags >> 4) + 1u;
+
+	/* The next version may write streams that readers of this one pass over. */
+	return h->magic == LOG_MAGIC && version_readable(version, LOG_VERSION) &&
+	       h->stream >= LOG_STDOUT && (h->stream <= LOG_ROTATED || version > LOG_VERSION) &&
+	       (h->flags & LOG_KIND & ~(unsigned)LOG_PARTIAL) == 0 && h->size <= LOG_LINE_MAX &&
 	       h->check == log_check(h);
 }
 

@@ -73,7 +73,7 @@ static int get_platform(const json_t *o, struct oci_descriptor *ret, struct err 
 static int get_descriptor(const json_t *o, struct oci_descriptor *ret, struct err *e)
 {
 	const char *digest;
-	int64_t size;
+	int64_t size = -1;
 	int r;
 
 	*ret = (struct oci_descriptor){ .size = 0 };
@@ -99,7 +99,7 @@ static int get_descriptor(const json_t *o, struct oci_descriptor *ret, struct er
 static int check_kind(const json_t *doc, const char *own, const char *foreign,
 	bool (*is)(const char *), const char *expect, struct err *e)
 {
-	const char *type;
+	const char *type = "";
 	int64_t schema;
 	int r = json_get_i64(doc, "schemaVersion", 0, &schema, e);
 

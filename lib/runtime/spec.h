@@ -10,9 +10,10 @@
  */
 #pragma once
 
-#define SPEC_MAGIC   0x43735370u
-#define SPEC_VERSION 1
-#define SPEC_MAX     (4u << 20)
+#include "base/versions.h"
+
+#define SPEC_MAGIC 0x43735370u
+#define SPEC_MAX   (4u << 20)
 
 struct spec_head {
 	uint32_t magic;

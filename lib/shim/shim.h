@@ -42,8 +42,9 @@
  */
 #pragma once
 
-#define SHIM_VERSION 1
-#define SHIM_MAGIC   0x43735368u
+#include "base/versions.h"
+
+#define SHIM_MAGIC 0x43735368u
 
 enum shim_fd {
 	SHIM_FD_LISTEN = 3,

@@ -11,9 +11,8 @@
  */
 #pragma once
 
+#include "base/versions.h"
 #include "json/json.h"
-
-#define STATE_VERSION 1
 
 struct state;
 /* Opens or creates engine.db in the directory dir.  A corrupt file is moved aside as

@@ -29,8 +29,7 @@ static void sweep(int tmp)
 	struct dirent *de;
 
 	while (d && (de = readdir(d)))
-		if (str_starts(str_of(de->d_name), STR("blob-")))
-			(void)unlinkat(tmp, de->d_name, 0);
+		(void)unlinkat(tmp, de->d_name, 0); /* "." and ".." refuse */
 	if (d)
 		(void)closedir(d);
 	else
@@ -136,7 +135,7 @@ static int publish(struct store_writer *w, const struct digest *d, struct err *e
 int store_commit(struct store_writer *w, const struct digest *expect, struct digest *ret_digest,
 	uint64_t *ret_size, struct err *e)
 {
-	struct digest d;
+	struct digest d = { 0 };
 	int r;
 
 	BUG_ON(w->fd < 0 || EVP_DigestFinal_ex(w->md, d.b, NULL) != 1);

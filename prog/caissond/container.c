@@ -82,6 +82,7 @@ int container_grant(const struct digest *id, struct keeper_grant *ret, struct er
 	ssize_t n;
 
 	(void)snprintf(path, sizeof(path), "%s/grant", digest_hex(id, hex));
+	memset(ret, 0, sizeof(*ret));
 	n = layout_read(state.containers_dir, path, ret, sizeof(*ret));
 	if (n < 0 || keeper_grant_check(ret, (size_t)n, id) < 0)
 		return err_set(e, ERR_CORRUPT, 0,
@@ -199,6 +200,7 @@ int container_create(const struct ask *a, struct wire_msg *m, struct keeper_repl
 		.owner_uid = who.uid,
 		.owner_gid = who.gid,
 		.cls = who.cls,
+		.size = sizeof(g),
 		.create = *c };
 	if (!container_add(&g))
 		return err_set(&reply->err, ERR_LIMIT, 0,
@@ -269,6 +271,8 @@ int container_update(const struct ask *a, struct wire_msg *m, struct keeper_repl
 	if (container_init_alive(c) && (r = cgroup_update(&u->id, &u->limits, &reply->err)) < 0)
 		return r;
 	keeper_limits_merge(&g.create.limits, &u->limits);
+	g.version = KEEPER_GRANT_VERSION;
+	g.size = sizeof(g);
 	{
 		auto_close int dir = openat(state.containers_dir, digest_hex(&u->id, path),
 			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -420,6 +424,7 @@ void container_save_run(const struct container *c)
 {
 	struct keeper_run run = { .magic = KEEPER_RUN_MAGIC,
 		.version = KEEPER_RUN_VERSION,
+		.size = sizeof(run),
 		.id = c->id,
 		.shim = c->shim_pid,
 		.init = c->init,

@@ -186,7 +186,7 @@ static int open_claims(struct err *e)
 
 static int open_roots(struct err *e)
 {
-	int r;
+	int r = 0;
 
 	state.data = open_root(state.opt.data_root, 0711, e);
 	if (state.data < 0 || (r = lock_root(state.data, state.opt.data_root, e)) < 0)

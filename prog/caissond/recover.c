@@ -44,7 +44,7 @@ static void adopt(struct container *c, struct keeper_run *run)
 
 static void recover_run(const char *name)
 {
-	struct keeper_run run;
+	struct keeper_run run = { 0 };
 	struct digest id;
 	struct container *c = NULL;
 	ssize_t n;
