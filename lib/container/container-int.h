@@ -21,6 +21,7 @@ struct container_set {
 	/* names of containers that are being made: taken, but not in the table yet */
 	struct name_hold *holds;
 	struct container_monitor *monitor;
+	unsigned gone; /* directories that wait to be deleted; atomic */
 };
 
 /* A waiter that sleeps in poll(): its eventfd is written at every change. */
@@ -173,6 +174,16 @@ int persist_load_all(struct container_set *s, bool rebuild, struct err *e);
 int dir_write(int dir, const char *name, struct str bytes, struct err *e);
 int dir_remove_tree(int parent, const char *name);
 
+/* ---- gone.c: directories of removed containers, deleted by the monitor ------------------------
+ */
+#define GONE_QUIET_MS 300
+void gone_put(struct container_set *s, const char *hex);
+bool gone_is(const char *name);
+void gone_note(struct container_set *s); /* one more is there */
+/* How long the monitor may sleep before it clears some: -1: nothing is there. */
+int gone_wait_ms(struct container_set *s, bool busy);
+void gone_clear_some(struct container_set *s);
+
 /* ---- life.c, start.c, stop.c, exited.c, monitor.c
  * ------------------------------------------------------ */
 enum action { ACT_START, ACT_STOP, ACT_KILL, ACT_PAUSE, ACT_UNPAUSE, ACT_RESIZE, ACTIONS };
@@ -202,6 +213,7 @@ bool status_running(enum container_status st); /* running, paused or restarting 
 int monitor_start(struct container_set *s, struct err *e);
 /* Serves c->control from now on.  Takes a reference of its own. */
 void monitor_add(struct container *c);
+void monitor_wake(struct container_set *s); /* nothing when it does not run yet */
 /* A container's restart_at_ns has been set: look at the plans again. */
 void monitor_plan(struct container_set *s, uint64_t at_ns);
 

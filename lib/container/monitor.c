@@ -100,17 +100,23 @@ static void look_at_plan(void *arg, struct container *c)
 		life_job(c, restart_job);
 }
 
-void monitor_plan(struct container_set *s, uint64_t at_ns)
+void monitor_wake(struct container_set *s)
 {
 	const uint64_t one = 1;
+
+	if (s->monitor && fd_write(s->monitor->wake, &one, sizeof(one)) < 0)
+		return; /* its counter is full: it is awake */
+}
+
+void monitor_plan(struct container_set *s, uint64_t at_ns)
+{
 	uint64_t next = __atomic_load_n(&s->monitor->next_ns, __ATOMIC_SEQ_CST);
 
 	while (!next || at_ns < next)
 		if (__atomic_compare_exchange_n(&s->monitor->next_ns, &next, at_ns, false,
 			    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 			break;
-	if (fd_write(s->monitor->wake, &one, sizeof(one)) < 0)
-		return; /* its counter is full: it is awake */
+	monitor_wake(s);
 }
 
 static void run_plans(struct container_monitor *m)
@@ -126,13 +132,16 @@ static void run_plans(struct container_monitor *m)
 		monitor_plan(m->set, next);
 }
 
-static int sleep_ms(const struct container_monitor *m)
+/* busy: something happened in the last round. */
+static int sleep_ms(const struct container_monitor *m, bool busy)
 {
 	uint64_t due = __atomic_load_n(&m->next_ns, __ATOMIC_SEQ_CST), now = clock_mono_ns();
+	int gone = gone_wait_ms(m->set, busy), ms;
 
 	if (!due)
-		return -1;
-	return due <= now ? 0 : (int)MIN((due - now) / 1000000 + 1, UINT64_C(60000));
+		return gone;
+	ms = due <= now ? 0 : (int)MIN((due - now) / 1000000 + 1, UINT64_C(60000));
+	return gone < 0 ? ms : MIN(ms, gone);
 }
 
 /* ---- the loop ----------------------------------------------------------------------------------
@@ -143,10 +152,10 @@ static void *monitor_main(void *arg)
 	struct container_monitor *m = arg;
 	struct epoll_event ev[32];
 	uint64_t count;
-	int n;
+	int n = 1;
 
 	for (;;) {
-		n = epoll_wait(m->epoll, ev, ARRAY_SIZE(ev), sleep_ms(m));
+		n = epoll_wait(m->epoll, ev, ARRAY_SIZE(ev), sleep_ms(m, n != 0));
 		for (int i = 0; i < n; i++) {
 			if (ev[i].data.ptr)
 				serve(m, ev[i].data.ptr);
@@ -154,6 +163,8 @@ static void *monitor_main(void *arg)
 				count = fd_read(m->wake, &count, sizeof(count)) > 0;
 		}
 		run_plans(m);
+		if (gone_wait_ms(m->set, n != 0) == 0)
+			gone_clear_some(m->set);
 	}
 	return NULL;
 }

@@ -5,7 +5,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#define DOC_MAX (8u << 20)
+#define DOC_MAX	   (8u << 20)
+#define STATE_ROOM 1024 /* bytes of a state document on disk, filled up with spaces */
 
 static const char *const words[] = {
 	[CONTAINER_CREATED] = "created",
@@ -51,6 +52,36 @@ static int dir_write_json(int dir, const char *name, const json_t *doc, struct e
 	if (json_print(doc, &b) < 0)
 		return err_set(e, ERR_LIMIT, 0, "the container's configuration is too large");
 	return dir_write(dir, name, buf_view(&b), e);
+}
+
+/* Overwrites the file where it lies.  Within one page the kernel has the new text or the old one,
+ * whenever we are killed; and no file is made and deleted for each change, after which ext4 looks
+ * at every inode freed in the last minute before it gives one out.  1: it has to be written anew.
+ */
+static int dir_overwrite(int dir, const char *name, const char text[STATE_ROOM])
+{
+	auto_close int fd = openat(dir, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size != STATE_ROOM)
+		return 1;
+	return pwrite(fd, text, STATE_ROOM, 0) == STATE_ROOM ? 0 : 1;
+}
+
+static int dir_write_state(int dir, const json_t *doc, struct err *e)
+{
+	auto_buf struct buf b = BUF(DOC_MAX);
+	char text[STATE_ROOM];
+
+	if (json_print(doc, &b) < 0)
+		return err_set(e, ERR_LIMIT, 0, "the container's state is too large");
+	if (b.n > sizeof(text))
+		return dir_write(dir, "state.json", buf_view(&b), e);
+	memset(text, ' ', sizeof(text));
+	memcpy(text, b.p, b.n);
+	if (dir_overwrite(dir, "state.json", text) == 0)
+		return 0;
+	return dir_write(dir, "state.json", (struct str){ text, sizeof(text) }, e);
 }
 
 static json_t *read_json(int dir, const char *name, struct err *e)
@@ -106,14 +137,9 @@ int persist_config(struct container *c, struct err *e)
 int persist_state(struct container *c, struct err *e)
 {
 	auto_json json_t *doc = state_doc(c);
-	struct err ignore;
-	int r;
 
 	BUG_ON(!doc);
-	r = dir_write_json(c->dir, "state.json", doc, e);
-	if (r == 0)
-		(void)state_put(c->set->o.state, "container-state", c->hex, doc, &ignore);
-	return r;
+	return dir_write_state(c->dir, doc, e);
 }
 
 void persist_forget(struct container *c)
@@ -121,7 +147,6 @@ void persist_forget(struct container *c)
 	struct err ignore;
 
 	(void)state_delete(c->set->o.state, "container", c->hex, &ignore);
-	(void)state_delete(c->set->o.state, "container-state", c->hex, &ignore);
 }
 
 /* The directories are ours and flat. */
@@ -269,6 +294,8 @@ static void load_from_disk(struct container_set *s)
 		return;
 	}
 	while ((d = readdir(dir))) {
+		if (gone_is(d->d_name))
+			gone_note(s); /* of a removal just before the engine ended */
 		if (!digest_parse_hex(str_of(d->d_name), &id) || loaded(s, d->d_name))
 			continue;
 		r = load_one(s, d->d_name, NULL);
@@ -293,7 +320,6 @@ int persist_load_all(struct container_set *s, bool rebuild, struct err *e)
 	json_array_foreach(gone, i, key)
 	{
 		(void)state_delete(s->o.state, "container", json_string_value(key), &ignore);
-		(void)state_delete(s->o.state, "container-state", json_string_value(key), &ignore);
 	}
 	return 0;
 }

@@ -52,7 +52,7 @@ static int erase(struct container *c, struct err *e)
 	socket_name(c, name);
 	(void)unlinkat(c->set->o.run_dir, name, 0);
 	persist_forget(c);
-	(void)dir_remove_tree(c->set->o.dir, c->hex);
+	gone_put(c->set, c->hex);
 	return 0;
 }
 
