@@ -39,6 +39,7 @@ int cgroup_restrict_devices(const struct digest *id, struct err *e);
 int cgroup_update(const struct digest *id, const struct keeper_limits *l, struct err *e);
 int cgroup_freeze(const struct digest *id, bool frozen, struct err *e); /* waits until it holds */
 int cgroup_kill(const struct digest *id, int signal, struct err *e);
+bool cgroup_exists(const struct digest *id);
 int cgroup_remove(const struct digest *id, struct err *e); /* empty groups; absent ones are fine */
 
 /* ---- reading ------------------------------------------------------------------------------------

@@ -148,6 +148,16 @@ void cgroup_gate_close(struct cgroup_gate *g)
 	g->n = 0;
 }
 
+bool cgroup_exists(const struct digest *id)
+{
+	bool v2 = cgroup_version() == CGROUP_V2;
+
+	for (enum controller c = 0; c < CTL_COUNT; c++)
+		if ((c == CTL_UNIFIED) == v2 && cgroup_has(c, id))
+			return true;
+	return false;
+}
+
 /* Removing waits a moment for the last processes to finish dying: a group stays busy until their
  * exit is complete, a little after the parent has been told. */
 static int remove_one(const char *path)

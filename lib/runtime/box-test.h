@@ -93,7 +93,7 @@ struct box {
 	struct keeper_create grant;
 	struct spec_writer spec;
 	uint32_t flags;
-	pid_t net_of, pid_of, ipc_of;
+	int net_of, pid_of, ipc_of;
 	uint32_t joined_base;
 	/* after the start */
 	struct runtime_report report;

@@ -159,7 +159,8 @@ static int set_score(const struct runtime_exec_plan *p, pid_t pid, struct err *e
 static int drop_rights(const struct runtime_exec_plan *p, struct err *e)
 {
 	const uint64_t kill = 1ull << CAP_KILL;
-	uid_t id = (p->id_base ? p->id_base : IDS_FIRST) + IDS_SHIM;
+	/* In the host's user namespace: an id of no slot, which no shim has. */
+	uid_t id = (p->id_base ? p->id_base : IDS_END) + IDS_SHIM;
 	int r = sys_securebits(SECBIT_NO_SETUID_FIXUP);
 
 	if (r == 0)

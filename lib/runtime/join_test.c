@@ -224,7 +224,7 @@ static void containers_join_each_other(void **state)
 		"cat /proc/1/comm; for i in 1 2 3 4 5 6 7 8 9; do test -e /dev/shm/x || sleep 1; done; "
 		"cat /dev/shm/x; grep -c lo: /proc/net/dev; head -c 9 /proc/self/cgroup >/dev/null",
 		NULL);
-	b.net_of = b.pid_of = b.ipc_of = a.report.pid;
+	b.net_of = b.pid_of = b.ipc_of = a.pidfd;
 	b.grant.netns = b.grant.pidns = b.grant.ipcns = KEEPER_NS_CONTAINER;
 	b.joined_base = a.report.id_base;
 	(void)run(&b);

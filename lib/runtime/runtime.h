@@ -33,9 +33,10 @@ struct runtime_plan {
 	int layers_dir, container_dir;	   /* data-root/layers, data-root/containers/<id> */
 	int scratch; /* an empty root-owned directory: mount point in init's namespace */
 	const char *scratch_path;
-	int claims;		      /* directory of id-range claims, host-wide */
-	pid_t net_of, pid_of, ipc_of; /* init of the joined container, or 0 */
-	uint32_t joined_base;	      /* with a joined container: its id base */
+	int claims;		    /* directory of id-range claims, host-wide */
+	int net_of, pid_of, ipc_of; /* pidfd of the joined container's init, or 0: a pid could be
+				     * somebody else's by the time it is used */
+	uint32_t joined_base;	    /* with a joined container: its id base */
 };
 
 struct runtime_started {

@@ -73,7 +73,7 @@ static int take_ids(struct start *s, struct err *e)
 /* ---- the birth of init ----------------------------------------------------------------------- */
 
 struct join {
-	pid_t pid;
+	int pidfd;
 	int flags;
 };
 
@@ -89,12 +89,9 @@ static void joiner_run(struct start *s, const struct sys_clone *c)
 
 	inner.flags &= ~(uint64_t)(CLONE_PIDFD | CLONE_INTO_CGROUP);
 	for (size_t i = 0; i < ARRAY_SIZE(list) && r >= 0; i++) {
-		auto_close int fd = -EBADF;
-
-		if (!list[i].pid)
+		if (!list[i].pidfd)
 			continue;
-		fd = sys_pidfd_open(list[i].pid);
-		r = fd < 0 ? fd : sys_setns(fd, list[i].flags | (inside ? 0 : CLONE_NEWUSER));
+		r = sys_setns(list[i].pidfd, list[i].flags | (inside ? 0 : CLONE_NEWUSER));
 		inside = true;
 	}
 	if (r >= 0)
@@ -108,14 +105,12 @@ static void joiner_run(struct start *s, const struct sys_clone *c)
 /* Another container's /dev/shm goes with its ipc namespace. */
 static int take_shm(struct start *s, struct err *e)
 {
-	auto_close int fd = -EBADF;
 	int r, back;
 
 	if (s->grant->ipcns == KEEPER_NS_PRIVATE)
 		return 0;
 	if (s->plan->ipc_of) {
-		fd = sys_pidfd_open(s->plan->ipc_of);
-		r = fd < 0 ? fd : sys_setns(fd, CLONE_NEWNS);
+		r = sys_setns(s->plan->ipc_of, CLONE_NEWNS);
 		if (r < 0)
 			return err_set(e, ERR_CONFLICT, -r, "cannot join the ipc namespace");
 	}
@@ -355,7 +350,7 @@ void runtime_start(const struct runtime_plan *p, int report)
 		.outside = { -EBADF, -EBADF, -EBADF },
 		.pidfd = -EBADF };
 	int keep[] = { p->spec, p->log, p->listener, p->shim, p->layers_dir, p->container_dir,
-		p->scratch, p->claims, report, 0, 1, 2 };
+		p->scratch, p->claims, report, p->net_of, p->pid_of, p->ipc_of, 0, 1, 2 };
 	struct runtime_report failed = { 0 };
 	int r;
 

@@ -188,7 +188,9 @@ int container_create(const struct ask *a, struct wire_msg *m, struct keeper_repl
 
 	(void)a;
 	digest_hex(&c->id, hex);
-	if (container_find(&c->id))
+	/* An id names a control group too, and those are shared by all keepers of the host: a group
+	 * that is there already is another engine's, or a worker's. */
+	if (container_find(&c->id) || job_owns_group(&c->id) || cgroup_exists(&c->id))
 		return err_set(&reply->err, ERR_CONFLICT, 0, "container %s exists already", hex);
 	r = find_rights(c->client, &who, &reply->err);
 	if (r == 0)

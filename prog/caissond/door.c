@@ -78,6 +78,16 @@ static struct client *client_room(uint64_t *ret_handle)
 	return NULL;
 }
 
+/* One user leaves room for the others. */
+static bool too_many(uint32_t uid, uint32_t cls)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < STATE_CLIENTS_MAX; i++)
+		n += state.clients[i].handle && state.clients[i].uid == uid;
+	return cls != KEEPER_CLASS_ROOT && n >= STATE_CLIENTS_OF_ONE;
+}
+
 /* Takes fd: to the engine it goes, with what we read about its peer. */
 static void client_new(int fd)
 {
@@ -87,14 +97,20 @@ static void client_new(int fd)
 	uint64_t handle = 0;
 	struct client *c = client_room(&handle);
 	struct keeper_client m;
+	uint32_t cls;
 
 	if (!c || getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0)
 		return;
+	cls = classify(conn, &cred);
+	if (too_many(cred.uid, cls)) {
+		say(SAY_WARNING, "too many connections of one user", "uid=%u", cred.uid);
+		return;
+	}
 	*c = (struct client){ .handle = handle,
 		.uid = cred.uid,
 		.gid = cred.gid,
 		.pid = (uint32_t)cred.pid,
-		.cls = classify(conn, &cred),
+		.cls = cls,
 		.conn = { conn, on_client } };
 	m = (struct keeper_client){ handle, c->uid, c->gid, c->pid, c->cls };
 	if (loop_watch(&c->conn, 0) < 0) {

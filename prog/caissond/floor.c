@@ -5,8 +5,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#define CAP(n)	 (1ull << (n))
-#define CAPS_ALL ((1ull << 41) - 1)
+#define CAP(n) (1ull << (n))
 /* CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_RAW SYS_CHROOT
  * MKNOD AUDIT_WRITE SETFCAP: docker's default set, everybody's. */
 #define CAPS_DOCKER                                                                                \
@@ -45,7 +44,7 @@ void floor_default(struct floor *ret, const char *path)
 	*ret = (struct floor){ .path = path };
 	for (int i = 0; i < FLOOR_ALLOWS; i++)
 		ret->cls[KEEPER_CLASS_ROOT].allow[i] = true;
-	ret->cls[KEEPER_CLASS_ROOT].caps = CAPS_ALL;
+	ret->cls[KEEPER_CLASS_ROOT].caps = FLOOR_CAPS_ALL;
 }
 
 /* ---- the file ------------------------------------------------------------------------------ */
@@ -68,7 +67,7 @@ static int cap_number(struct str name)
 
 static bool parse_caps(struct str v, uint64_t *ret)
 {
-	uint64_t caps = str_eq(v, STR("all")) ? CAPS_ALL : 0;
+	uint64_t caps = str_eq(v, STR("all")) ? FLOOR_CAPS_ALL : 0;
 
 	if (!caps && !str_eq(v, STR("none")))
 		while (v.p) {

@@ -8,6 +8,7 @@
 
 #define FLOOR_ADMINS_MAX 64
 #define FLOOR_TEXT_MAX	 65536
+#define FLOOR_CAPS_ALL	 ((1ull << 41) - 1)
 
 enum floor_allow {
 	FLOOR_PRIVILEGED,

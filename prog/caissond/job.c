@@ -31,7 +31,8 @@ static const struct kind kinds[] = {
 };
 
 static struct {
-	int claim; /* locked file: no other keeper uses these ids; 0: free */
+	int claim;   /* locked file: no other keeper uses these ids; 0: free */
+	bool writes; /* the worker can still change the target */
 	struct digest target, group;
 } slots[JOBS_MAX];
 
@@ -59,6 +60,21 @@ static int claim_slot(uint32_t i)
 	return steal_fd(&fd);
 }
 
+bool job_writes(const struct digest *staging)
+{
+	for (uint32_t i = 0; i < JOBS_MAX; i++)
+		if (slots[i].claim && slots[i].writes && digest_eq(&slots[i].target, staging))
+			return true;
+	return false;
+}
+
+bool job_owns_group(const struct digest *id)
+{
+	static const struct digest group = { "caisson worker slot" };
+
+	return memcmp(id, &group, sizeof(group) - 1) == 0;
+}
+
 static int find_slot(struct job *j, const struct digest *target, struct err *e)
 {
 	for (uint32_t i = 0; i < JOBS_MAX; i++) {
@@ -68,6 +84,7 @@ static int find_slot(struct job *j, const struct digest *target, struct err *e)
 			continue;
 		slots[i].claim = claim;
 		slots[i].target = *target;
+		slots[i].writes = j->kind == KEEPER_JOB_UNPACK;
 		/* The same group each time this slot is used: what a killed keeper left is found.
 		 */
 		slots[i].group = (struct digest){ "caisson worker slot" };
@@ -316,6 +333,8 @@ int job_run(const struct ask *a, struct wire_msg *m, struct keeper_reply *reply)
 
 	if (q->kind == KEEPER_JOB_MEASURE)
 		r = container_get(&q->target, &c, &reply->err);
+	else if (q->kind == KEEPER_JOB_UNPACK && job_writes(&q->target))
+		r = err_set(&reply->err, ERR_CONFLICT, 0, "this layer is being unpacked already");
 	if (r == 0)
 		r = find_slot(&j, &q->target, &reply->err);
 	if (r < 0)

@@ -35,6 +35,11 @@ static void task_commit(const void *arg, struct keeper_reply *reply)
 
 int layer_commit(const struct ask *a, struct wire_msg *m, struct keeper_reply *reply)
 {
+	const struct keeper_layer *l = (const void *)m->body;
+
+	/* What a worker can still write to must not become a layer that others use. */
+	if (job_writes(&l->staging))
+		return err_set(&reply->err, ERR_CONFLICT, 0, "the layer is still being unpacked");
 	return task_run(a, task_commit, m->body, reply);
 }
 

@@ -69,31 +69,60 @@ struct starter {
 };
 static struct keeper_grant grant; /* of the request being handled */
 
-static int join(uint8_t ns, const struct digest *of, const struct container *c, pid_t *ret,
-	uint32_t *ret_base, struct err *e)
+static int join_one(
+	const struct digest *of, const struct container *c, struct container **ret, struct err *e)
 {
 	char hex[DIGEST_HEX + 1];
-	struct container *x;
-	int r;
+	int r = container_get(of, ret, e);
 
-	if (ns != KEEPER_NS_CONTAINER)
-		return 0;
-	r = container_get(of, &x, e);
-	if (r < 0)
-		return r;
-	if (x->owner != c->owner)
-		return err_set(e, ERR_DENIED, 0,
+	if (r == 0 && (*ret)->owner != c->owner)
+		r = err_set(e, ERR_DENIED, 0,
 			"a namespace of another owner's container cannot be joined");
-	if (!container_init_alive(x))
-		return err_set(e, ERR_CONFLICT, 0,
+	if (r == 0 && !container_init_alive(*ret))
+		r = err_set(e, ERR_CONFLICT, 0,
 			"cannot join the namespace of a non running container: %s",
 			digest_hex(of, hex));
-	if (*ret_base && *ret_base != x->id_base)
-		return err_set(e, ERR_INVALID, 0,
-			"containers of different user namespaces cannot be joined together");
-	*ret = x->init;
-	*ret_base = x->id_base;
-	return 0;
+	return r;
+}
+
+/* Who joins a container of the host's user namespace gets into that one too, which the grant does
+ * not say: the floor is asked as if it did. */
+static int check_host_joined(const struct container *c, struct err *e)
+{
+	static struct keeper_create as;
+
+	as = grant.create;
+	as.userns = KEEPER_NS_HOST;
+	return floor_check(&state.floor, c->cls, c->owner, &as, 0, e);
+}
+
+static int join(const struct container *c, struct runtime_plan *p, struct err *e)
+{
+	const struct keeper_create *g = &grant.create;
+	const struct {
+		uint8_t ns;
+		const struct digest *of;
+		int *init;
+	} list[] = { { g->netns, &g->net_of, &p->net_of }, { g->pidns, &g->pid_of, &p->pid_of },
+		{ g->ipcns, &g->ipc_of, &p->ipc_of } };
+	struct container *x = NULL;
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(list) && r == 0; i++) {
+		const struct container *before = x;
+
+		if (list[i].ns != KEEPER_NS_CONTAINER)
+			continue;
+		r = join_one(list[i].of, c, &x, e);
+		if (r == 0 && before && before->id_base != x->id_base)
+			r = err_set(e, ERR_INVALID, 0,
+				"containers of different user namespaces cannot be joined together");
+		if (r < 0)
+			break;
+		*list[i].init = x->init_pidfd;
+		p->joined_base = x->id_base;
+	}
+	return r == 0 && x && x->id_base == 0 ? check_host_joined(c, e) : r;
 }
 
 static int make_plan(struct container *c, struct wire_msg *m, struct runtime_plan *p, struct err *e)
@@ -120,11 +149,7 @@ static int make_plan(struct container *c, struct wire_msg *m, struct runtime_pla
 		.scratch = state.scratch,
 		.scratch_path = state.scratch_path,
 		.claims = state.claims };
-	r = join(g->netns, &g->net_of, c, &p->net_of, &p->joined_base, e);
-	if (r == 0)
-		r = join(g->pidns, &g->pid_of, c, &p->pid_of, &p->joined_base, e);
-	if (r == 0)
-		r = join(g->ipcns, &g->ipc_of, c, &p->ipc_of, &p->joined_base, e);
+	r = join(c, p, e);
 	if (r < 0)
 		return r;
 	p->container_dir = openat(state.containers_dir, digest_hex(&c->id, hex),
@@ -238,7 +263,7 @@ static pid_t fork_starter(struct starter *s)
 {
 	int keep[] = { s->plan.spec, s->plan.log, s->plan.listener, s->plan.shim,
 		s->plan.layers_dir, s->plan.container_dir, s->plan.scratch, s->plan.claims,
-		s->report, s->old_shim, state.run };
+		s->plan.net_of, s->plan.pid_of, s->plan.ipc_of, s->report, s->old_shim, state.run };
 	pid_t pid = loop_fork(keep, ARRAY_SIZE(keep));
 
 	if (pid == 0)
@@ -302,6 +327,23 @@ int container_start(const struct ask *a, struct wire_msg *m, struct keeper_reply
 /* ---- exec
  * ------------------------------------------------------------------------------------------- */
 
+/* In the host's user namespace, or with every capability, the caller must be allowed what the
+ * process will have: the grant may be older than the floor, and is not for --privileged at all. */
+static int check_entry(const struct keeper_exec *q, const struct container *c, uint32_t cls,
+	uint32_t uid, struct err *e)
+{
+	static struct keeper_create as;
+
+	as = grant.create;
+	if (c->id_base && !(q->flags & KEEPER_EXEC_PRIVILEGED))
+		return 0;
+	if (c->id_base == 0)
+		as.userns = KEEPER_NS_HOST;
+	if (q->flags & KEEPER_EXEC_PRIVILEGED)
+		as.caps = FLOOR_CAPS_ALL;
+	return floor_check(&state.floor, cls, uid, &as, 0, e);
+}
+
 static int check_exec(const struct keeper_exec *q, const struct container *c, struct err *e)
 {
 	const struct client *who = door_client(q->client);
@@ -315,13 +357,8 @@ static int check_exec(const struct keeper_exec *q, const struct container *c, st
 	if (remote ? c->owner != KEEPER_OWNER_REMOTE
 		   : who->cls != KEEPER_CLASS_ROOT && who->uid != c->owner)
 		return err_set(e, ERR_DENIED, 0, "the container belongs to somebody else");
-	if ((q->flags & KEEPER_EXEC_PRIVILEGED) && grant.create.userns == KEEPER_NS_HOST &&
-		!state.floor.cls[remote ? KEEPER_CLASS_REMOTE : who->cls].allow[FLOOR_PRIVILEGED])
-		return err_set(e, ERR_DENIED, 0,
-			"a privileged exec in a container of the host's user namespace is refused by "
-			"the floor policy (allow_privileged in %s)",
-			state.floor.path);
-	return 0;
+	return check_entry(
+		q, c, remote ? KEEPER_CLASS_REMOTE : who->cls, remote ? c->owner : who->uid, e);
 }
 
 static int fork_guardian(const struct container *c, const struct keeper_exec *q,

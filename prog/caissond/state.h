@@ -13,6 +13,7 @@
 
 #define STATE_CONTAINERS_MAX 8192
 #define STATE_CLIENTS_MAX    4096
+#define STATE_CLIENTS_OF_ONE 1024 /* of a user who is not an administrator */
 
 /* Who waits for an answer: valid while the engine of that generation lives. */
 struct ask {
@@ -141,6 +142,10 @@ bool proc_pidfd_ended(int pidfd);
  */
 op_fn job_run, layer_commit, layer_remove;
 void job_kill_all(void);
+/* A worker may still write to this staging directory. */
+bool job_writes(const struct digest *staging);
+/* The id is that of a worker's control group. */
+bool job_owns_group(const struct digest *id);
 void layer_purge_staging(void);
 /* Moves (dir, name) out of sight; it is deleted later. */
 int trash_put(int dir, const char *name);
