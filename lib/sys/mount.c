@@ -31,6 +31,9 @@ int sys_mount_new(const char *type, const char *const *options, unsigned attr)
 
 	if (fs < 0)
 		return -errno;
+	/* What mount(8) shows as the device: docker's "proc", "tmpfs" and so on. */
+	if (syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "source", type, 0) < 0)
+		return -errno;
 	for (; options && *options; options++) {
 		r = configure(fs, *options);
 		if (r < 0)

@@ -16,13 +16,19 @@ END
 mkdir -p "$work/i386"
 as --32 -o "$work/i386.o" "$work/i386.s" && ld -m elf_i386 -o "$work/i386/hello" "$work/i386.o"
 "$top/tools/image" make "$work/i386.tar" i386:latest '{"Cmd":["/hello"]}' "$work/i386"
-debian=$top/build/images/debian.tar
-[ -e "$debian" ] || "$top/tools/image" debian "$debian" >"$work/debian.out" 2>&1 || note "no debian image: $(tail -n 1 "$work/debian.out")"
+for kind in debian services; do
+	archive=$top/build/images/$kind.tar
+	[ "$archive" -nt "$top/tools/image" ] || "$top/tools/image" "$kind" "$archive" >"$work/$kind.out" 2>&1 ||
+		note "no $kind image: $(tail -n 1 "$work/$kind.out")"
+done
+export -f until_true # for the lines
 
 prepare() { # loads what the lines use
 	load busybox probe
 	docker load -qi "$work/i386.tar" >/dev/null
-	[ ! -e "$debian" ] || docker load -qi "$debian" >/dev/null
+	for archive in debian services; do
+		[ ! -e "$top/build/images/$archive.tar" ] || docker load -qi "$top/build/images/$archive.tar" >/dev/null
+	done
 }
 normal() { # replaces what differs from run to run
 	sed -E -e 's/\b[0-9a-f]{64}\b/ID/g' -e 's/\b[0-9a-f]{12}\b/ID/g' -e 's/20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z/TIME/g' \
