@@ -80,6 +80,19 @@ static int make_store(struct err *e)
 	return r < 0 ? err_set(e, ERR_SYSTEM, -r, "cannot make room for /etc/hosts") : steal_fd(&m);
 }
 
+/* What programs look for to know that they are in a container, and where mount(8) of old looks; an
+ * image's own stay. */
+static int leave_marks(const struct start *s, struct err *e)
+{
+	auto_close int mark = sys_mkfile_in(s->root, "/.dockerenv", 0755);
+	auto_close int etc = sys_open(s->root, "/etc", O_PATH | O_DIRECTORY, 0, SYS_CONFINED);
+	int r = mark < 0 ? mark : 0;
+
+	if (r == 0 && etc >= 0 && symlinkat("/proc/mounts", etc, "mtab") < 0 && errno != EEXIST)
+		r = -errno;
+	return r < 0 ? err_set(e, ERR_SYSTEM, -r, "cannot mark the container's file system") : 0;
+}
+
 int content_attach(const struct start *s, const struct settings *set, struct err *e)
 {
 	auto_close int store = -EBADF;
@@ -96,5 +109,5 @@ int content_attach(const struct start *s, const struct settings *set, struct err
 			store = make_store(e);
 		r = store < 0 ? store : attach_file(s, store, number++, set->records[i].data, e);
 	}
-	return r;
+	return r < 0 ? r : leave_marks(s, e);
 }

@@ -18,8 +18,7 @@ static const char *const dirs[] = { "pts", "shm", "mqueue" };
 static const struct {
 	const char *name, *to;
 } links[] = { { "fd", "/proc/self/fd" }, { "stdin", "/proc/self/fd/0" },
-	{ "stdout", "/proc/self/fd/1" }, { "stderr", "/proc/self/fd/2" }, { "ptmx", "pts/ptmx" },
-	{ "core", "/proc/kcore" } };
+	{ "stdout", "/proc/self/fd/1" }, { "stderr", "/proc/self/fd/2" }, { "ptmx", "pts/ptmx" } };
 
 static int fill_dev(int dev, bool tty)
 {
@@ -33,6 +32,8 @@ static int fill_dev(int dev, bool tty)
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
 		if (symlinkat(links[i].to, dev, links[i].name) < 0)
 			return -errno;
+	if (access("/proc/kcore", F_OK) == 0 && symlinkat("/proc/kcore", dev, "core") < 0)
+		return -errno;
 	if (tty && mknodat(dev, "console", S_IFREG | 0620, 0) < 0)
 		return -errno;
 	return 0;
