@@ -165,8 +165,11 @@ int create_record(struct container *c, const struct http_peer *peer, struct keep
 int spec_memfd(struct container *c, struct err *e); /* gives the sealed spec */
 void spec_add_files(struct spec_writer *w, struct container *c);
 
-/* ---- persist.c ------------------------------------------------------------------------------- */
+/* ---- persist.c, load.c
+ * ------------------------------------------------------------------------------- */
 /* Under lock.  Failures of the mirror in the database are not errors: it is rebuilt. */
+#define PERSIST_DOC_MAX	 (8u << 20)
+#define PERSIST_REMOVING "removing.json" /* the name of config.json once its removal has begun */
 int persist_config(struct container *c, struct err *e);
 int persist_state(struct container *c, struct err *e);
 void persist_forget(struct container *c);

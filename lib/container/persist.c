@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#define DOC_MAX	   (8u << 20)
 #define STATE_ROOM 1024 /* bytes of a state document on disk, filled up with spaces */
 
 static const char *const words[] = {
@@ -47,7 +46,7 @@ int dir_write(int dir, const char *name, struct str bytes, struct err *e)
 
 static int dir_write_json(int dir, const char *name, const json_t *doc, struct err *e)
 {
-	auto_buf struct buf b = BUF(DOC_MAX);
+	auto_buf struct buf b = BUF(PERSIST_DOC_MAX);
 
 	if (json_print(doc, &b) < 0)
 		return err_set(e, ERR_LIMIT, 0, "the container's configuration is too large");
@@ -70,7 +69,7 @@ static int dir_overwrite(int dir, const char *name, const char text[STATE_ROOM])
 
 static int dir_write_state(int dir, const json_t *doc, struct err *e)
 {
-	auto_buf struct buf b = BUF(DOC_MAX);
+	auto_buf struct buf b = BUF(PERSIST_DOC_MAX);
 	char text[STATE_ROOM];
 
 	if (json_print(doc, &b) < 0)
@@ -82,21 +81,6 @@ static int dir_write_state(int dir, const json_t *doc, struct err *e)
 	if (dir_overwrite(dir, "state.json", text) == 0)
 		return 0;
 	return dir_write(dir, "state.json", (struct str){ text, sizeof(text) }, e);
-}
-
-static json_t *read_json(int dir, const char *name, struct err *e)
-{
-	auto_buf struct buf b = BUF(DOC_MAX);
-	auto_close int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	json_t *doc = NULL;
-
-	if (fd < 0) {
-		err_set(e, ERR_NOT_FOUND, errno, "reading \"%s\" of a container", name);
-		return NULL;
-	}
-	if (buf_read_fd(&b, fd) < 0 || json_parse(buf_view(&b), &doc, e) < 0)
-		return NULL;
-	return doc;
 }
 
 static json_t *config_doc(const struct container *c)
@@ -168,158 +152,4 @@ int dir_remove_tree(int parent, const char *name)
 			(void)unlinkat(fd, d->d_name, 0);
 	closedir(dir);
 	return unlinkat(parent, name, AT_REMOVEDIR) < 0 ? -errno : 0;
-}
-
-/* ---- loading ----------------------------------------------------------------------------------
- */
-
-static void load_state(struct container *c, const json_t *doc)
-{
-	for (unsigned i = 0; i < ARRAY_SIZE(words); i++)
-		if (streq(jstr(doc, "Status"), words[i]))
-			c->status = i;
-	c->pid = (uint32_t)jint(doc, "Pid");
-	c->id_base = (uint32_t)jint(doc, "IdBase");
-	c->exit_code = c->last_exit_code = (int)jint(doc, "ExitCode");
-	c->oom_killed = jbool(doc, "OOMKilled");
-	c->dead = jbool(doc, "Dead");
-	c->manually_stopped = jbool(doc, "ManuallyStopped");
-	c->error = *jstr(doc, "Error") ? xstrdup(jstr(doc, "Error")) : NULL;
-	c->started_ns = (uint64_t)jint(doc, "StartedAt");
-	c->finished_ns = (uint64_t)jint(doc, "FinishedAt");
-	c->restart_count = (unsigned)jint(doc, "RestartCount");
-	c->runs = (uint64_t)jint(doc, "Runs");
-}
-
-/* Documents of ours, but from a disk: every member is looked at before it is believed. */
-static int load_config(struct container *c, const json_t *doc, struct err *e)
-{
-	const json_t *config = json_object_get(doc, "Config");
-	const json_t *host = json_object_get(doc, "HostConfig");
-
-	if (!version_readable(jint(doc, "Version"), CONTAINER_VERSION) ||
-		!digest_parse_hex(str_of(jstr(doc, "Id")), &c->id) ||
-		!digest_parse(str_of(jstr(doc, "Image")), &c->image_id) ||
-		!json_is_object(config) || !json_is_object(host) || !name_valid(jstr(doc, "Name")))
-		return err_set(e, ERR_CORRUPT, 0, "the document of container \"%.64s\" is damaged",
-			jstr(doc, "Id"));
-	digest_hex(&c->id, c->hex);
-	c->owner = (uint32_t)jint(doc, "Owner");
-	c->created_ns = (uint64_t)jint(doc, "Created");
-	c->name = xstrdup(jstr(doc, "Name"));
-	c->image_name = xstrdup(jstr(doc, "ImageName"));
-	c->config = json_deep_copy(config);
-	c->host_config = json_deep_copy(host);
-	c->tty = jbool(config, "Tty");
-	c->open_stdin = jbool(config, "OpenStdin");
-	c->stdin_once = jbool(config, "StdinOnce");
-	c->auto_remove = jbool(host, "AutoRemove");
-	return 0;
-}
-
-static int load_one(struct container_set *s, const char *hex, const json_t *doc)
-{
-	auto_container struct container *c = container_new(s);
-	auto_json json_t *file = NULL, *state = NULL;
-	const bool mirror = !doc;
-	struct err e;
-
-	c->dir = openat(s->o.dir, hex, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (c->dir < 0)
-		return -errno;
-	if (!doc)
-		doc = file = read_json(c->dir, "config.json", &e);
-	if (!doc && e.sys == ENOENT)
-		return -ENOENT;
-	if (!doc || load_config(c, doc, &e) < 0 || !streq(c->hex, hex))
-		return -EBADMSG;
-	/* the file is newer than its mirror, if they differ */
-	state = read_json(c->dir, "state.json", &e);
-	if (state)
-		load_state(c, state);
-	if (image_find(s->o.images, 0, jstr(doc, "Image"), &c->image, &e) < 0)
-		c->image = NULL; /* it can still run: the keeper has its layers */
-	if (mirror)
-		(void)persist_config(c, &e);
-	set_add(s, container_ref(c));
-	return 0;
-}
-
-struct load {
-	struct container_set *set;
-	json_t *gone; /* keys whose directory is not there any more */
-};
-
-static int load_from_state(void *arg, const char *key, json_t *doc)
-{
-	struct load *l = arg;
-
-	if (load_one(l->set, key, doc) < 0)
-		json_array_append_new(l->gone, json_string(key));
-	return 0;
-}
-
-static bool loaded(struct container_set *s, const char *hex)
-{
-	for (size_t i = 0; i < s->n; i++)
-		if (streq(s->all[i]->hex, hex))
-			return true;
-	return false;
-}
-
-/* A create or a removal was interrupted. */
-static void clear_half(struct container_set *s, const struct digest *id, const char *hex)
-{
-	struct keeper_id body = { .id = *id };
-	struct keeper_reply reply;
-	struct err e;
-	int r = keeper_call(s->o.keeper, KEEPER_REMOVE, &body, sizeof(body), NULL, 0, &reply, &e);
-
-	if (r == 0 || e.kind == ERR_NOT_FOUND)
-		(void)dir_remove_tree(s->o.dir, hex);
-}
-
-/* Directories the database does not know: all of them when it is new, else those of a create that
- * was interrupted between the two. */
-static void load_from_disk(struct container_set *s)
-{
-	int fd = openat(s->o.dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct digest id;
-	struct dirent *d;
-	int r;
-
-	if (!dir) {
-		fd_close(fd);
-		return;
-	}
-	while ((d = readdir(dir))) {
-		if (gone_is(d->d_name))
-			gone_note(s); /* of a removal just before the engine ended */
-		if (!digest_parse_hex(str_of(d->d_name), &id) || loaded(s, d->d_name))
-			continue;
-		r = load_one(s, d->d_name, NULL);
-		if (r == -ENOENT)
-			clear_half(s, &id, d->d_name);
-	}
-	closedir(dir);
-}
-
-int persist_load_all(struct container_set *s, bool rebuild, struct err *e)
-{
-	auto_json json_t *gone = json_array();
-	struct load l = { s, gone };
-	struct err ignore;
-	json_t *key;
-	size_t i;
-	int r = rebuild ? 0 : state_each(s->o.state, "container", load_from_state, &l, e);
-
-	if (r < 0)
-		return r;
-	load_from_disk(s);
-	json_array_foreach(gone, i, key)
-	{
-		(void)state_delete(s->o.state, "container", json_string_value(key), &ignore);
-	}
-	return 0;
 }

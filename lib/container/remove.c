@@ -29,13 +29,14 @@ static void mark_dead(struct container *c, const struct err *why)
 	c->status = CONTAINER_DEAD;
 	mem_replace(&c->error, xstrdup(why->msg));
 	(void)persist_config(c, &ignore);
+	(void)unlinkat(c->dir, PERSIST_REMOVING, 0);
 	(void)persist_state(c, &ignore);
 	life_changed(c);
 	pthread_mutex_unlock(&c->lock);
 }
 
-/* Its document goes first: whatever interrupts us, the next start of the engine goes on from
- * there.  op held. */
+/* Its document gets the name of a doomed one first, which takes no space on a full disk: whatever
+ * interrupts us, the next start of the engine goes on from there.  op held. */
 static int erase(struct container *c, struct err *e)
 {
 	struct keeper_id body = { .id = c->id };
@@ -43,8 +44,10 @@ static int erase(struct container *c, struct err *e)
 	char name[DIGEST_HEX + 6];
 	int r;
 
-	(void)unlinkat(c->dir, "config.json", 0);
+	(void)renameat(c->dir, "config.json", c->dir, PERSIST_REMOVING);
 	r = keeper_call(c->set->o.keeper, KEEPER_REMOVE, &body, sizeof(body), NULL, 0, &reply, e);
+	if (r < 0 && e->kind == ERR_UNAVAILABLE)
+		return r; /* no keeper, so this engine ends too */
 	if (r < 0 && e->kind != ERR_NOT_FOUND) {
 		mark_dead(c, e);
 		return r;

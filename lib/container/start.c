@@ -82,7 +82,9 @@ static void start_failed(struct container *c, enum container_status was, struct 
 	c->pid = 0;
 	c->status = c->runs ? CONTAINER_EXITED : CONTAINER_CREATED;
 	c->exits++;
-	(void)persist_state(c, &ignore);
+	/* Without a keeper this engine ends, and the next one sees what became of the start. */
+	if (asked)
+		(void)persist_state(c, &ignore);
 	life_changed(c);
 	pthread_mutex_unlock(&c->lock);
 	life_notify(c, was);

@@ -105,6 +105,8 @@ int keeper_call(struct keeper *k, enum keeper_op op, const void *body, size_t si
 	waiter_add(k, &w);
 	r = wire_send(k->sock, KEEPER_VERSION, (uint16_t)op, w.seq, body, size, fds, nfds);
 	waiter_end(k, &w, r == 0);
+	if (r == -EPIPE || r == -ECONNRESET)
+		return err_set(e, ERR_UNAVAILABLE, -r, "the keeper is gone");
 	if (r < 0)
 		return err_set(e, ERR_SYSTEM, -r, "asking the keeper");
 	if (ret)

@@ -63,6 +63,7 @@ static int bad_descriptor(struct err *e, const char *what)
 /* Everything a starter needs, copied by the fork. */
 struct starter {
 	struct runtime_plan plan;
+	pid_t keeper;
 	int report;
 	int old_shim; /* pidfd of the previous run's shim, or -1 */
 	struct container *c;
@@ -184,6 +185,10 @@ static void NORETURN run_starter(struct starter *s)
 	s->c->shim_pid = getpid();
 	s->c->init = 0;
 	container_save_run(s->c);
+	/* Killed before the record was there: the next one may have looked already, so nothing may
+	 * come of this.  If it lives now, every later one finds the record. */
+	if (getppid() != s->keeper)
+		_exit(1);
 	runtime_start(&s->plan, s->report);
 }
 
@@ -304,7 +309,7 @@ static int launch(struct starter *s, const struct ask *a, struct err *e)
 int container_start(const struct ask *a, struct wire_msg *m, struct keeper_reply *reply)
 {
 	const struct keeper_start *q = (const void *)m->body;
-	struct starter s = { .old_shim = -1 };
+	struct starter s = { .keeper = getpid(), .old_shim = -1 };
 	char hex[DIGEST_HEX + 1];
 	int r = container_get(&q->id, &s.c, &reply->err);
 
