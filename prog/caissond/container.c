@@ -368,12 +368,13 @@ void container_ended(struct container *c)
 	fd_close(steal_fd(&c->shim.fd));
 	fd_close(steal_fd(&c->report.fd));
 	fd_close(steal_fd(&c->init_pidfd));
-	(void)unlinkat(state.run, digest_hex(&c->id, hex), 0);
 	c->phase = CONTAINER_STOPPED;
 	c->init = c->shim_pid = 0;
 	/* Usually the first try does it; else a child goes on, and a new start waits in its own. */
 	if (clear_cgroup(&c->id, 1) < 0)
 		(void)task_run(&nobody, task_clear, &c->id, &ignored);
+	/* After that: whoever is killed before finds the record, and clears the group. */
+	(void)unlinkat(state.run, digest_hex(&c->id, hex), 0);
 	say(SAY_INFO, phase == CONTAINER_RUNNING ? "container ended" : "container did not start",
 		"id=%.12s", hex);
 	if (phase == CONTAINER_FAILED)

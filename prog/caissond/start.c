@@ -180,15 +180,21 @@ static void wait_for_old(const struct starter *s)
 
 static void NORETURN run_starter(struct starter *s)
 {
+	char hex[DIGEST_HEX + 1];
+
 	wait_for_old(s);
 	/* From here on a new keeper can find us, whenever this one is killed. */
 	s->c->shim_pid = getpid();
 	s->c->init = 0;
+	if (getppid() != s->keeper)
+		_exit(1);
 	container_save_run(s->c);
 	/* Killed before the record was there: the next one may have looked already, so nothing may
 	 * come of this.  If it lives now, every later one finds the record. */
-	if (getppid() != s->keeper)
+	if (getppid() != s->keeper) {
+		(void)unlinkat(state.run, digest_hex(&s->c->id, hex), 0);
 		_exit(1);
+	}
 	runtime_start(&s->plan, s->report);
 }
 
