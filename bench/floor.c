@@ -121,8 +121,7 @@ static void groups_remove(void)
 	}
 }
 
-/* ---- inside ------------------------------------------------------------------------------------
- */
+/* ---- inside ---------------------------------------------------------------------------------- */
 
 /* A balanced search over 128 ranges, all of which end in "allow": the cost of a real filter. */
 static unsigned tree(struct sock_filter *f, unsigned at, unsigned low, unsigned high)
@@ -241,8 +240,7 @@ static void inside(int go)
 	need(0, "exec");
 }
 
-/* ---- outside -----------------------------------------------------------------------------------
- */
+/* ---- outside --------------------------------------------------------------------------------- */
 
 /* The mounts are made by a child in a mount namespace of its own, from which init's is cloned: the
  * host's mount table is never touched. */

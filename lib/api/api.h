@@ -58,8 +58,7 @@ extern const struct api_route api_system_routes[], api_image_routes[], api_conta
 
 http_handler_fn api_handle; /* arg: struct engine */
 
-/* ---- pure parts of the dispatcher ------------------------------------------------------------
- */
+/* ---- pure parts of the dispatcher ------------------------------------------------------------ */
 #define API_VERSION	"1.50"
 #define API_VERSION_MIN "1.24"
 /* Splits "/v1.50/x" into 150 and "/x"; without a version 150 and all of it.  *ret_text: "1.50" or

@@ -25,8 +25,7 @@ int api_query_i64(struct api_call *c, const char *name, int64_t dflt, int64_t *r
 	return err_set(e, ERR_INVALID, 0, "strconv.Atoi: parsing \"%.100s\": invalid syntax", text);
 }
 
-/* ---- life cycle --------------------------------------------------------------------------------
- */
+/* ---- life cycle ------------------------------------------------------------------------------ */
 
 /* Old clients may ask for what later versions define otherwise. */
 static void adapt_body(struct api_call *c, json_t *body)
@@ -240,8 +239,7 @@ static int delete_container(struct api_call *c, struct err *e)
 	return reply_change(c, r);
 }
 
-/* ---- wait --------------------------------------------------------------------------------------
- */
+/* ---- wait ------------------------------------------------------------------------------------ */
 
 static int read_condition(struct api_call *c, enum container_wait *ret, struct err *e)
 {
@@ -296,8 +294,7 @@ static int post_wait(struct api_call *c, struct err *e)
 	return r < 0 ? r : http_stream_end(c->x);
 }
 
-/* ---- documents ---------------------------------------------------------------------------------
- */
+/* ---- documents ------------------------------------------------------------------------------- */
 
 static int get_list(struct api_call *c, struct err *e)
 {

@@ -59,8 +59,7 @@ static int handle_resize(struct api_call *c, struct err *e)
 	return api_reply_empty(c, 200);
 }
 
-/* ---- start ------------------------------------------------------------------------------------
- */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 static int parse_start(struct api_call *c, bool *ret_detach, struct exec_start *ret, struct err *e)
 {

@@ -6,8 +6,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* ---- counts -----------------------------------------------------------------------------------
- */
+/* ---- counts ---------------------------------------------------------------------------------- */
 struct counts {
 	int all, running, paused;
 };
@@ -48,8 +47,7 @@ static int entries_of(const char *path)
 	return MAX(n, 0);
 }
 
-/* ---- the host ---------------------------------------------------------------------------------
- */
+/* ---- the host -------------------------------------------------------------------------------- */
 static void put_os(json_t *doc)
 {
 	auto_buf struct buf b = BUF(16384);
@@ -120,8 +118,7 @@ static void put_limits(struct api_call *c, json_t *doc, json_t *warnings)
 	json_object_set_new(doc, "IPv4Forwarding", json_boolean(forwarding()));
 }
 
-/* ---- the engine -------------------------------------------------------------------------------
- */
+/* ---- the engine ------------------------------------------------------------------------------ */
 static void put_storage(struct api_call *c, json_t *doc)
 {
 	struct statfs fs = { 0 };

@@ -55,8 +55,7 @@ int log_sender_emit(void *arg, const struct log_head *h, struct str text)
 	return s->b.n >= LOG_SEND_BATCH ? log_sender_flush(s) : 0;
 }
 
-/* ---- details ----------------------------------------------------------------------------------
- */
+/* ---- details --------------------------------------------------------------------------------- */
 
 static void put_escaped(struct buf *b, const char *text)
 {

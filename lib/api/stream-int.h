@@ -13,9 +13,7 @@ const char *stream_content_type(const struct api_call *c, bool tty);
 /* Turns the connection into that stream; negative when the client is gone. */
 int stream_hijack(struct api_call *c, bool tty);
 
-/* ---- log-send.c: log records as a client wants to see them
- * ----------------------------------------
- */
+/* ---- log-send.c: log records as a client wants to see them ----------------------------------- */
 #define LOG_SEND_BATCH 65536
 
 struct log_sender {
@@ -38,8 +36,7 @@ char *log_details(const json_t *config, const json_t *host_config);
 /* logs.c: replays the whole log (attach with logs=1). */
 int log_replay(struct api_call *c, struct container *ct, bool out, bool err, struct err *e);
 
-/* ---- host.c: pure readers of /proc texts ------------------------------------------------------
- */
+/* ---- host.c: pure readers of /proc texts ----------------------------------------------------- */
 struct host_cpu {
 	uint64_t total_ns; /* user .. softirq of all processors */
 	unsigned online;
@@ -58,8 +55,7 @@ int host_read(const char *path, struct buf *b);
 void host_cpu_now(struct host_cpu *ret);
 uint64_t host_memory_bytes(void);
 
-/* ---- stats-doc.c ------------------------------------------------------------------------------
- */
+/* ---- stats-doc.c ----------------------------------------------------------------------------- */
 struct stats_sample {
 	uint64_t read_ns; /* wall clock; 0: the container does not run */
 	struct cgroup_stats cg;
@@ -70,8 +66,7 @@ struct stats_sample {
 json_t *stats_document(const char *name, const char *id, const struct stats_sample *now,
 	const struct stats_sample *before, bool cgroup_v2, uint64_t host_memory);
 
-/* ---- top-columns.c: what ps would print -------------------------------------------------------
- */
+/* ---- top-columns.c: what ps would print ------------------------------------------------------ */
 #define TOP_COLUMNS_MAX 32
 struct top_process {
 	pid_t pid;

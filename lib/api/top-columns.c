@@ -12,8 +12,7 @@ struct top_column {
 	top_cell_fn *print;
 };
 
-/* ---- cells ------------------------------------------------------------------------------------
- */
+/* ---- cells ----------------------------------------------------------------------------------- */
 
 static uint64_t start_s(const struct top_process *p, const struct top_host *h)
 {
@@ -260,8 +259,7 @@ static const struct top_column columns[] = {
 	{ "vsz", "VSZ", cell_vsz },
 };
 
-/* ---- arguments --------------------------------------------------------------------------------
- */
+/* ---- arguments ------------------------------------------------------------------------------- */
 
 static const struct top_column *column_find(struct str name)
 {
@@ -410,8 +408,7 @@ json_t *top_row(const struct top_format *f, const struct top_process *p, const s
 	return row;
 }
 
-/* ---- /proc/PID --------------------------------------------------------------------------------
- */
+/* ---- /proc/PID ------------------------------------------------------------------------------- */
 
 static int64_t field(struct str *s, bool *ok)
 {

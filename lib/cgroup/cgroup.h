@@ -14,8 +14,7 @@ enum cgroup_version { CGROUP_V1 = 1, CGROUP_V2 = 2 };
 /* Looks at /sys/fs/cgroup once; -ENOENT when there is neither. */
 int cgroup_detect(enum cgroup_version *ret);
 
-/* ---- writing ------------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 int cgroup_create(const struct digest *id, const struct keeper_limits *l, struct err *e);
 /* v2: directory descriptor for CLONE_INTO_CGROUP; v1: -EOPNOTSUPP (use cgroup_join). */
 int cgroup_open(const struct digest *id, struct err *e);
@@ -42,8 +41,7 @@ int cgroup_kill(const struct digest *id, int signal, struct err *e);
 bool cgroup_exists(const struct digest *id);
 int cgroup_remove(const struct digest *id, struct err *e); /* empty groups; absent ones are fine */
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 struct cgroup_stats {
 	uint64_t cpu_total_ns, cpu_user_ns, cpu_system_ns;
 	uint64_t throttle_periods, throttled_periods, throttled_ns;

@@ -48,8 +48,7 @@ static int restrict_v1(const struct digest *id, struct err *e)
 	return r < 0 ? err_set(e, ERR_SYSTEM, -r, "restrict the container's devices") : 0;
 }
 
-/* ---- v2: a BPF program of type CGROUP_DEVICE, returning 1 to allow
- * ------------------------------- */
+/* ---- v2: a BPF program of type CGROUP_DEVICE, returning 1 to allow --------------------------- */
 #define INSN(op, dst, src, off, imm)                                                               \
 	((struct bpf_insn){ (op), (dst), (src), (int16_t)(off), (int32_t)(imm) })
 #define LOAD(dst, field)                                                                           \

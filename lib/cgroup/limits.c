@@ -15,8 +15,7 @@ static int refused(struct err *e, int r, const char *what)
 		e, ERR_INVALID, -r, "the kernel refuses the limit on %s: %s", what, strerror(-r));
 }
 
-/* ---- memory ------------------------------------------------------------------------------------
- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 /* v1 wants memory <= memory+swap at every moment, so raising starts with the sum and lowering with
  * the memory: whichever order the present values need. */
 static int memory_v1(const struct digest *id, int64_t memory, int64_t sum, struct err *e)
@@ -89,8 +88,7 @@ static int set_reservation(const struct digest *id, const struct keeper_limits *
 	return r < 0 ? refused(e, r, "reserved memory") : 0;
 }
 
-/* ---- cpu ---------------------------------------------------------------------------------------
- */
+/* ---- cpu ------------------------------------------------------------------------------------- */
 static int set_shares(const struct digest *id, const struct keeper_limits *l, struct err *e)
 {
 	uint64_t v = l->cpu_shares;
@@ -135,8 +133,7 @@ static int set_quota(const struct digest *id, const struct keeper_limits *l, str
 	return r < 0 ? refused(e, r, "processor time") : 0;
 }
 
-/* ---- cpuset
- * -------------------------------------------------------------------------------------- */
+/* ---- cpuset ---------------------------------------------------------------------------------- */
 /* "0-3,8" of a bitmap; the kernel takes single numbers as well as ranges. */
 static void print_set(const uint64_t *bits, size_t words, struct buf *out)
 {

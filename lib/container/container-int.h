@@ -165,8 +165,7 @@ int create_record(struct container *c, const struct http_peer *peer, struct keep
 int spec_memfd(struct container *c, struct err *e); /* gives the sealed spec */
 void spec_add_files(struct spec_writer *w, struct container *c);
 
-/* ---- persist.c, load.c
- * ------------------------------------------------------------------------------- */
+/* ---- persist.c, load.c ----------------------------------------------------------------------- */
 /* Under lock.  Failures of the mirror in the database are not errors: it is rebuilt. */
 #define PERSIST_DOC_MAX	 (8u << 20)
 #define PERSIST_REMOVING "removing.json" /* the name of config.json once its removal has begun */
@@ -177,8 +176,7 @@ int persist_load_all(struct container_set *s, bool rebuild, struct err *e);
 int dir_write(int dir, const char *name, struct str bytes, struct err *e);
 int dir_remove_tree(int parent, const char *name);
 
-/* ---- gone.c: directories of removed containers, deleted by the monitor ------------------------
- */
+/* ---- gone.c: directories of removed containers, deleted by the monitor ----------------------- */
 #define GONE_QUIET_MS 300
 void gone_put(struct container_set *s, const char *hex);
 bool gone_is(const char *name);
@@ -187,8 +185,7 @@ void gone_note(struct container_set *s); /* one more is there */
 int gone_wait_ms(struct container_set *s, bool busy);
 void gone_clear_some(struct container_set *s);
 
-/* ---- life.c, start.c, stop.c, exited.c, monitor.c
- * ------------------------------------------------------ */
+/* ---- life.c, start.c, stop.c, exited.c, monitor.c -------------------------------------------- */
 enum action { ACT_START, ACT_STOP, ACT_KILL, ACT_PAUSE, ACT_UNPAUSE, ACT_RESIZE, ACTIONS };
 /* 0 allowed, 1 already so (304), negative with docker's 409 text. */
 int life_check(const struct container *c, enum action a, struct err *e);

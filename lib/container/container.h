@@ -103,8 +103,7 @@ int container_set_open(
 /* Reconnects to running shims, starts what restart policies ask for. */
 int container_set_recover(struct container_set *s, struct err *e);
 
-/* ---- finding -----------------------------------------------------------------------------------
- */
+/* ---- finding --------------------------------------------------------------------------------- */
 /* By id, unique id prefix or name, as seen by peer; "No such container: X".  Gives a reference. */
 int container_find(struct container_set *s, const struct http_peer *peer, const char *ref,
 	struct container **ret, struct err *e);
@@ -120,8 +119,7 @@ static inline void container_unref_p(struct container **c)
 void container_each(
 	struct container_set *s, uint32_t owner, void (*fn)(void *, struct container *), void *arg);
 
-/* ---- life cycle (each returns 0, or negative errno with docker's message)
- * ------------------------ */
+/* ---- life cycle (each returns 0, or negative errno with docker's message) -------------------- */
 /* body: docker's create request.  warnings: array that gets strings. */
 int container_create(struct container_set *s, const struct http_peer *peer, const char *name,
 	const json_t *body, json_t *warnings, struct container **ret, struct err *e);
@@ -166,8 +164,7 @@ void container_event(struct container *c, const char *action, ...) __attribute__
 unsigned container_image_users(
 	void *arg, const struct digest *image, bool *ret_running, char *ret_container);
 
-/* ---- documents
- * ------------------------------------------------------------------------------------ */
+/* ---- documents ------------------------------------------------------------------------------- */
 json_t *container_inspect(struct container *c, bool size); /* gives */
 /* filters: normalised {"name":["x"]}; may be NULL. */
 int container_list(struct container_set *s, const struct http_peer *peer, bool all, bool size,

@@ -8,8 +8,7 @@
 #define ID_INSIDE_MAX 65535u
 #define NAME_TRIES    10
 
-/* ---- the privileged half -----------------------------------------------------------------------
- */
+/* ---- the privileged half --------------------------------------------------------------------- */
 
 /* Ids above the usual range that --user or --group-add names. */
 static int extra_id(struct keeper_create *k, struct str text, struct err *e)
@@ -158,8 +157,7 @@ int create_record(
 	return 0;
 }
 
-/* ---- the document ------------------------------------------------------------------------------
- */
+/* ---- the document ---------------------------------------------------------------------------- */
 
 /* Docker's: the first 12 digits of the id; the host's name on the host's network; the other's on
  * the network of another container. */

@@ -49,8 +49,7 @@ static const struct http_peer member_peer = {
 	.handle = 8, .uid = 1000, .cls = KEEPER_CLASS_MEMBER
 };
 
-/* ---- images ------------------------------------------------------------------------------------
- */
+/* ---- images ---------------------------------------------------------------------------------- */
 
 static struct image fake_image;
 
@@ -79,8 +78,7 @@ const json_t *image_defaults(const struct image *i)
 	return json_object_get(i->config, "config");
 }
 
-/* ---- shims -------------------------------------------------------------------------------------
- */
+/* ---- shims ----------------------------------------------------------------------------------- */
 
 /* Waits for an order to end, or for the engine to go: true when the process has ended. */
 static bool shim_ended(struct shim_end *s, int conn, int *code)
@@ -167,8 +165,7 @@ static void shim_tell(const struct digest *id, int code)
 			assert_int_equal(fd_write(s->tell[1], &code, sizeof(code)), sizeof(code));
 }
 
-/* ---- the keeper --------------------------------------------------------------------------------
- */
+/* ---- the keeper ------------------------------------------------------------------------------ */
 
 static void keeper_start_fake(struct wire_msg *m, struct keeper_reply *reply)
 {
@@ -253,8 +250,7 @@ static void keeper_up(void)
 	assert_int_equal(keeper_open(p[1], no_notice, NULL, &fake.options.keeper, &e), 0);
 }
 
-/* ---- the whole ----------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static int sub_dir(const char *name)
 {

@@ -28,8 +28,7 @@ static bool one_of(const char *s, const char *const *words, size_t n)
 	return false;
 }
 
-/* ---- reading them once -------------------------------------------------------------------------
- */
+/* ---- reading them once ----------------------------------------------------------------------- */
 
 static int check_status(const json_t *filters, struct filter *f, struct err *e)
 {
@@ -198,8 +197,7 @@ int filter_read(struct container_set *s, const struct http_peer *peer, const jso
 	return r;
 }
 
-/* ---- asking them of each container -------------------------------------------------------------
- */
+/* ---- asking them of each container ----------------------------------------------------------- */
 
 /* Docker's: the value is a regular expression, and also right when it is the whole text. */
 static bool matches(const char *pattern, const char *text)

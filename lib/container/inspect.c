@@ -1,7 +1,6 @@
 #include "container/container-int.h"
 
-/* ---- State -------------------------------------------------------------------------------------
- */
+/* ---- State ----------------------------------------------------------------------------------- */
 
 /* Docker counts a paused or restarting container as running. */
 static json_t *state_doc(const struct container *c)
@@ -21,8 +20,7 @@ static json_t *state_doc(const struct container *c)
 	return s;
 }
 
-/* ---- NetworkSettings ---------------------------------------------------------------------------
- */
+/* ---- NetworkSettings ------------------------------------------------------------------------- */
 
 /* An endpoint as docker shows one on a network without addresses. */
 static json_t *endpoint_doc(void)
@@ -60,8 +58,7 @@ static json_t *network_doc(const struct container *c)
 	return n;
 }
 
-/* ---- the rest ----------------------------------------------------------------------------------
- */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 /* Entrypoint and Cmd as one list. */
 static json_t *command_doc(const struct container *c)

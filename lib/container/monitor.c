@@ -10,8 +10,7 @@ struct container_monitor {
 	uint64_t next_ns; /* earliest planned restart, monotonic; 0: none; atomic */
 };
 
-/* ---- records of the shims ----------------------------------------------------------------------
- */
+/* ---- records of the shims -------------------------------------------------------------------- */
 
 /* No exit was reported: the log knows, or nobody does. */
 void life_shim_lost(struct container *c)
@@ -67,8 +66,7 @@ static void serve(struct container_monitor *m, struct container *c)
 	container_unref(c);
 }
 
-/* ---- planned restarts --------------------------------------------------------------------------
- */
+/* ---- planned restarts ------------------------------------------------------------------------ */
 
 static void restart_job(struct container *c)
 {
@@ -144,8 +142,7 @@ static int sleep_ms(const struct container_monitor *m, bool busy)
 	return gone < 0 ? ms : MIN(ms, gone);
 }
 
-/* ---- the loop ----------------------------------------------------------------------------------
- */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 static void *monitor_main(void *arg)
 {

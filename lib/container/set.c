@@ -75,8 +75,7 @@ void container_unref(struct container *c)
 		container_free(c);
 }
 
-/* ---- names ------------------------------------------------------------------------------------
- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 /* The id of who has the name, or NULL.  Under the set's lock. */
 static const char *name_taken(struct container_set *s, uint32_t owner, const char *name)
@@ -137,8 +136,7 @@ void set_name_release(struct container_set *s, uint32_t owner, const char *name)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* ---- the table --------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 void set_add(struct container_set *s, struct container *c)
 {
@@ -198,8 +196,7 @@ void container_each(
 	}
 }
 
-/* ---- finding ----------------------------------------------------------------------------------
- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 static struct container *by_id(struct container_set *s, uint32_t owner, const char *ref)
 {
@@ -279,8 +276,7 @@ int set_find_name(struct container_set *s, uint32_t owner, const char *name, str
 	return find(s, owner, owner, name, ret, &ignore);
 }
 
-/* ---- opening ----------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 int container_set_open(
 	const struct container_options *o, bool rebuild, struct container_set **ret, struct err *e)

@@ -78,8 +78,7 @@ struct exec_set {
 	struct health_set *health;
 };
 
-/* ---- exec.c ------------------------------------------------------------------------------------
- */
+/* ---- exec.c ---------------------------------------------------------------------------------- */
 /* Gives a reference; not yet in the table.  Takes cmd and env. */
 struct exec *exec_new(struct exec_set *s, struct container *c, json_t *cmd, json_t *env);
 /* In the table and in c->exec_ids, with the event.  -EMSGSIZE when the container has too many. */
@@ -89,8 +88,7 @@ void exec_event_command(struct exec *x, const char *action);
 void exec_ids_remove(struct exec *x);
 struct exec *exec_ref(struct exec *x);
 
-/* ---- env.c, spec.c -----------------------------------------------------------------------------
- */
+/* ---- env.c, spec.c --------------------------------------------------------------------------- */
 /* Docker's rule: NAME=value replaces or is appended, NAME alone removes.  Changes env. */
 void exec_env_merge(json_t *env, const json_t *over);
 /* What a new process of this container gets before its own -e.  Needs c->lock.  Gives. */
@@ -98,8 +96,7 @@ json_t *exec_env_base(const struct container *c, bool tty);
 /* The sealed spec of x's process; gives the descriptor. */
 int exec_spec(struct exec *x, unsigned rows, unsigned cols, struct err *e);
 
-/* ---- start.c, monitor.c ------------------------------------------------------------------------
- */
+/* ---- start.c, monitor.c ---------------------------------------------------------------------- */
 /* What the process is given, and our ends. */
 struct exec_stdio {
 	int theirs[3];
@@ -118,8 +115,7 @@ void exec_monitor_stop(struct exec_set *s);
 void exec_monitor_wake(struct exec_set *s);
 int exec_monitor_watch(struct exec *x, enum exec_watch_kind kind, int fd);
 
-/* ---- health.c ----------------------------------------------------------------------------------
- */
+/* ---- health.c -------------------------------------------------------------------------------- */
 struct health_set *health_set_new(struct exec_set *s);
 void health_set_free(struct health_set *h);
 /* Runs what is due; returns the next monotonic deadline or UINT64_MAX.  Monitor's thread only. */

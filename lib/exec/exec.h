@@ -45,8 +45,7 @@ struct container *exec_container(struct exec *x);	 /* borrows */
 int exec_check_running(struct exec *x, struct err *e);
 json_t *exec_inspect(struct exec *x); /* gives */
 
-/* ---- starting ---------------------------------------------------------------------------------
- */
+/* ---- starting -------------------------------------------------------------------------------- */
 struct exec_start {
 	uint64_t client;     /* the keeper's handle of who asks */
 	bool attach;	     /* give the ends of the streams that the exec was created with */
@@ -69,14 +68,12 @@ int exec_start(struct exec *x, const struct exec_start *o, struct exec_io *io, s
 void exec_finish(struct exec *x, bool left);
 int exec_resize(struct exec *x, unsigned rows, unsigned cols, struct err *e);
 
-/* ---- health checks ----------------------------------------------------------------------------
- */
+/* ---- health checks --------------------------------------------------------------------------- */
 /* Hook for container_options.on_change: starts, pauses and ends the checks of a container with
  * docker's Healthcheck, keeps c->health. */
 void exec_health_on_change(void *exec_set, struct container *c, enum container_status was);
 
-/* ---- detach keys (pure) -----------------------------------------------------------------------
- */
+/* ---- detach keys (pure) ---------------------------------------------------------------------- */
 #define EXEC_KEYS_MAX 16
 struct exec_keys {
 	uint8_t keys[EXEC_KEYS_MAX];

@@ -107,8 +107,7 @@ static void plan_next(struct health_set *h, struct check *k, const json_t *healt
 	heap_set(&h->timers, &k->timer, clock_mono_ns() + health_interval(&k->config, health, up));
 }
 
-/* ---- probes: the monitor's thread -------------------------------------------------------------
- */
+/* ---- probes: the monitor's thread ------------------------------------------------------------ */
 
 static void result(struct health_set *h, struct check *k, int code, struct str output)
 {
@@ -269,8 +268,7 @@ uint64_t health_tick(struct health_set *h, uint64_t now_ns)
 	}
 }
 
-/* ---- what containers do: any thread -----------------------------------------------------------
- */
+/* ---- what containers do: any thread ---------------------------------------------------------- */
 
 /* Both under both locks. */
 static void check_begin(

@@ -56,8 +56,7 @@ static enum exec_phase phase_of(struct exec *x)
 	return p;
 }
 
-/* ---- reports ----------------------------------------------------------------------------------
- */
+/* ---- reports --------------------------------------------------------------------------------- */
 
 /* 1 and a report, 0 at the end of the socket, -EAGAIN; *ret_fd is the pty or -EBADF. */
 static int receive(int sock, struct exec_report *ret, int *ret_fd)
@@ -179,8 +178,7 @@ static void handle_report(struct exec *x)
 	fd_close(pty);
 }
 
-/* ---- output nobody looks at, and that of health checks ----------------------------------------
- */
+/* ---- output nobody looks at, and that of health checks --------------------------------------- */
 
 static void capture(struct exec *x, const char *p, size_t n)
 {
@@ -204,8 +202,7 @@ static void handle_drain(struct exec *x, enum exec_watch_kind kind)
 		capture(x, chunk, (size_t)n);
 }
 
-/* ---- what time brings -------------------------------------------------------------------------
- */
+/* ---- what time brings ------------------------------------------------------------------------ */
 
 static bool is_relayed(struct exec *x)
 {
@@ -335,8 +332,7 @@ static uint64_t tick(struct exec_set *s)
 	return next;
 }
 
-/* ---- the thread -------------------------------------------------------------------------------
- */
+/* ---- the thread ------------------------------------------------------------------------------ */
 
 static void handle(struct exec_set *s, void *ptr)
 {

@@ -33,8 +33,7 @@
 #endif
 #define HTTP_WORKER_IDLE_MS 10000
 
-/* ---- pure: chunked coding (RFC 9112, 7.1) ------------------------------------------------------
- */
+/* ---- pure: chunked coding (RFC 9112, 7.1) ---------------------------------------------------- */
 enum http_chunk_state {
 	CHUNK_SIZE,
 	CHUNK_EXTENSION,
@@ -58,8 +57,7 @@ struct http_chunk {
  * end.  The count, or -EBADMSG. */
 ssize_t http_chunk_frame(struct http_chunk *c, const char *p, size_t n);
 
-/* ---- pure: targets ----------------------------------------------------------------------------
- */
+/* ---- pure: targets --------------------------------------------------------------------------- */
 struct http_param {
 	const char *name, *value;
 };
@@ -69,8 +67,7 @@ ssize_t http_decode(struct str s, bool plus, char *out);
 /* 0, or -EBADMSG for a path without leading '/', with "//" or with dot segments. */
 int http_path_check(const char *path);
 
-/* ---- a connection ------------------------------------------------------------------------------
- */
+/* ---- a connection ---------------------------------------------------------------------------- */
 enum http_conn_state { CONN_HANDSHAKE, CONN_HEAD, CONN_LINGER };
 
 /* What an epoll event points to. */
@@ -106,8 +103,7 @@ int http_conn_write(struct http_conn *c, struct iovec *iov, int count, int timeo
 void http_conn_end(struct http_conn *c, int timeout_ms);
 void http_conn_free(struct http_conn *c);
 
-/* ---- an exchange -------------------------------------------------------------------------------
- */
+/* ---- an exchange ----------------------------------------------------------------------------- */
 enum http_body { BODY_NONE, BODY_LENGTH, BODY_CHUNKED };
 
 struct http_exchange {

@@ -46,8 +46,7 @@ struct http_peer {
 	char account[65]; /* TLS: hex sha256 of the client's public key; else "" */
 };
 
-/* ---- one request and its answer ---------------------------------------------------------------
- */
+/* ---- one request and its answer -------------------------------------------------------------- */
 struct http_exchange;
 
 const struct http_head *http_request_head(const struct http_exchange *x);
@@ -82,8 +81,7 @@ bool http_replied(const struct http_exchange *x);
 int http_client_fd(const struct http_exchange *x);
 bool http_client_gone(const struct http_exchange *x);
 
-/* ---- hijack: the raw stream of attach and exec ------------------------------------------------
- */
+/* ---- hijack: the raw stream of attach and exec ----------------------------------------------- */
 /* Answers 101 UPGRADED (or 200 without Upgrade) and turns the connection into a raw stream. */
 int http_hijack(struct http_exchange *x, const char *content_type);
 int http_raw_write(struct http_exchange *x, const void *p, size_t n);

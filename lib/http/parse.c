@@ -84,8 +84,7 @@ static int parse_request_line(struct str line, struct http_head *h)
 	return parse_target(h);
 }
 
-/* ---- headers that the layer itself understands; each says what it does to the head ------------
- */
+/* ---- headers that the layer itself understands; each says what it does to the head ----------- */
 struct seen {
 	unsigned host, length, coding, upgrade;
 	bool wants_upgrade, close;

@@ -53,8 +53,7 @@ static void end_to(struct relay *s)
 		fd_close(steal_fd(&s->r->to));
 }
 
-/* ---- client to container ----------------------------------------------------------------------
- */
+/* ---- client to container --------------------------------------------------------------------- */
 static int filter_up(struct relay *s, ssize_t n)
 {
 	s->up.off = 0;
@@ -139,8 +138,7 @@ static int pump_up(struct relay *s)
 	return 0;
 }
 
-/* ---- container to client ----------------------------------------------------------------------
- */
+/* ---- container to client --------------------------------------------------------------------- */
 static void put_frame(char *p, uint8_t stream, size_t n)
 {
 	memset(p, 0, FRAME_HEAD);
@@ -219,8 +217,7 @@ static int pump_down(struct relay *s)
 	return 0;
 }
 
-/* ---- waiting ----------------------------------------------------------------------------------
- */
+/* ---- waiting --------------------------------------------------------------------------------- */
 enum { P_CLIENT, P_TO, P_FROM0, P_FROM1, P_STOP, P_COUNT };
 
 static short client_events(const struct relay *s)

@@ -185,8 +185,7 @@ static void handle(void *arg, struct http_exchange *x)
 	http_reply(x, 404, "text/plain", STR("none"));
 }
 
-/* ---- the client side -------------------------------------------------------------------------
- */
+/* ---- the client side ------------------------------------------------------------------------- */
 static struct http_server *server;
 static struct test_cert ca, server_cert, client_cert, stranger_ca, stranger;
 static SSL_CTX *server_ctx;

@@ -52,8 +52,7 @@ struct image_store {
 	unsigned npins;
 };
 
-/* ---- store.c ------------------------------------------------------------------------------------
- */
+/* ---- store.c --------------------------------------------------------------------------------- */
 /* With lock held: entry of an id, or NULL. */
 struct image_entry *image_entry_of(struct image_store *s, const struct digest *id);
 bool image_visible(const struct image_entry *en, uint32_t owner);
@@ -70,8 +69,7 @@ struct image_entry *image_entry_add(struct image_store *s, struct image *img, ui
 int image_make(struct image_store *s, const struct digest *id, const struct digest *blobs,
 	unsigned n, struct image **ret, struct err *e);
 
-/* ---- tag.c
- * --------------------------------------------------------------------------------------- */
+/* ---- tag.c ----------------------------------------------------------------------------------- */
 char *image_tag_text(const struct image_tag_row *t); /* "busybox:latest"; gives */
 /* With lock held for writing: moves or adds the name; *ret_old gets the id that lost it (zero:
  * none).
@@ -82,8 +80,7 @@ void image_tag_drop(struct image_entry *en, unsigned i);
 void image_event(struct image_store *s, uint32_t owner, const char *action, const struct image *i,
 	const char *name);
 
-/* ---- layer.c
- * ------------------------------------------------------------------------------------- */
+/* ---- layer.c --------------------------------------------------------------------------------- */
 /* Unpacks the blob unless that was done; waits for another thread that is at it. */
 struct image_layer_watch {
 	void (*progress)(void *arg, uint64_t taken, uint64_t total);
@@ -103,8 +100,7 @@ int image_pin_commit(struct image_store *s, struct store_writer *w, const struct
 /* Drops one pin; what neither a pin nor an image needs any more leaves the disk. */
 void image_unpin(struct image_store *s, const struct digest *blob);
 
-/* ---- job.c
- * ---------------------------------------------------------------------------------------- */
+/* ---- job.c ----------------------------------------------------------------------------------- */
 /* One job of a worker: its frames are read here and checked; the keeper's answer ends it. */
 struct image_job;
 struct image_frame {
@@ -126,8 +122,7 @@ int image_job_next(struct image_job *j, struct image_frame *f, struct err *e);
 /* Waits for the keeper's answer. */
 void image_job_end(struct image_job *j);
 
-/* ---- receive.c: an archive's members as blobs
- * ----------------------------------------------------- */
+/* ---- receive.c: an archive's members as blobs ------------------------------------------------ */
 struct image_member {
 	char *name, *target; /* target: links */
 	uint32_t type;
@@ -152,8 +147,7 @@ int image_pump_start(
 /* Joins; the error of reading the client, if there was one. */
 int image_pump_end(struct image_pump *p, struct err *e);
 
-/* ---- plan.c: which images an archive holds
- * -------------------------------------------------------- */
+/* ---- plan.c: which images an archive holds --------------------------------------------------- */
 struct image_plan {
 	struct digest config;
 	unsigned nlayers;
@@ -166,8 +160,7 @@ int image_plan(struct image_store *s, const struct image_members *m, struct imag
 	unsigned *ret_n, struct err *e);
 void image_plan_free(struct image_plan *p, unsigned n);
 
-/* ---- register.c
- * ------------------------------------------------------------------------------------ */
+/* ---- register.c ------------------------------------------------------------------------------ */
 struct image_report { /* lines for the client; any thread */
 	pthread_mutex_t lock;
 	const struct image_sink *sink;
@@ -183,8 +176,7 @@ uint64_t image_time(const json_t *doc, const char *key); /* RFC 3339 member, 0 w
 void image_entry_drop(
 	struct image_store *s, struct image_entry *en); /* with lock held for writing */
 
-/* ---- list.c
- * ---------------------------------------------------------------------------------------- */
+/* ---- list.c ---------------------------------------------------------------------------------- */
 const char *image_filter_first(const json_t *filters, const char *key);
 int image_filters_check(const json_t *filters, const char *const *known, struct err *e);
 int image_filter_bool(const json_t *filters, const char *key, bool *inout, struct err *e);

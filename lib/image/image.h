@@ -56,8 +56,9 @@ void image_unref(struct image *i);
 /* The image's "config" member (Cmd, Env ...), never NULL. */
 const json_t *image_defaults(const struct image *i);
 
-/* ---- what the API asks (every text is docker's) ------------------------------------------------
- * owner: uid of the caller, 0 sees and may do everything. */
+/* ---- what the API asks (every text is docker's) ---------------------------------------------- */
+
+/* owner: uid of the caller, 0 sees and may do everything. */
 
 /* Bytes from a client: count, 0 at the end, negative errno. */
 struct image_source {

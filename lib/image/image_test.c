@@ -21,9 +21,7 @@ static int dir = -EBADF;
 static unsigned in_use;
 static bool in_use_running;
 
-/* ---- a keeper
- * ------------------------------------------------------------------------------------
- */
+/* ---- a keeper -------------------------------------------------------------------------------- */
 static int exec_worker(void *arg)
 {
 	execl(worker, "caisson-worker", (const char *)arg, NULL);
@@ -92,9 +90,7 @@ static unsigned users(void *arg, const struct digest *image, bool *ret_running, 
 	return in_use;
 }
 
-/* ---- what is on disk
- * ------------------------------------------------------------------------------
- */
+/* ---- what is on disk ------------------------------------------------------------------------- */
 static unsigned count(const char *sub)
 {
 	char path[256];
@@ -121,9 +117,7 @@ static void assert_empty(void)
 	assert_int_equal(image_count(images), 0);
 }
 
-/* ---- loading
- * -------------------------------------------------------------------------------------
- */
+/* ---- loading --------------------------------------------------------------------------------- */
 static ssize_t read_fd(void *arg, void *p, size_t n)
 {
 	return fd_read(*(int *)arg, p, n);
@@ -461,9 +455,7 @@ static void test_concurrent(void **s)
 	assert_empty();
 }
 
-/* ---- the corpus
- * ----------------------------------------------------------------------------------
- */
+/* ---- the corpus ------------------------------------------------------------------------------ */
 static const char corpus[] =
 	"set -e; cd $0; mkdir -p root/bin images layers staging\n"
 	"echo hi >root/bin/hello; chmod 755 root/bin/hello\n"

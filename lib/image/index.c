@@ -138,8 +138,7 @@ struct image_entry *image_entry_add(struct image_store *s, struct image *img, ui
 	return en;
 }
 
-/* ---- documents ----------------------------------------------------------------------------------
- */
+/* ---- documents ------------------------------------------------------------------------------- */
 static json_t *tag_document(const struct image_tag_row *t)
 {
 	return json_pack("{s:I,s:s,s:s,s:I}", "owner", (json_int_t)t->owner, "name", t->name, "tag",
@@ -356,8 +355,7 @@ void image_store_close(struct image_store *s)
 	free(s);
 }
 
-/* ---- finding ------------------------------------------------------------------------------------
- */
+/* ---- finding --------------------------------------------------------------------------------- */
 /* A caller's own name hides root's; root sees everybody's, its own first. */
 static int rank(const struct image_tag_row *t, uint32_t owner)
 {

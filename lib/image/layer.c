@@ -189,9 +189,7 @@ void image_layer_forget(struct image_store *s, const struct digest *blob)
 			s->o.keeper, KEEPER_LAYER_REMOVE, &l, sizeof(l), NULL, 0, &reply, &ignored);
 }
 
-/* ---- pins
- * ----------------------------------------------------------------------------------------
- */
+/* ---- pins ------------------------------------------------------------------------------------ */
 static struct image_pin *pin_of(struct image_store *s, const struct digest *blob)
 {
 	for (unsigned i = 0; i < s->npins; i++)

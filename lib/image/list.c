@@ -3,9 +3,7 @@
 
 #include <fnmatch.h>
 
-/* ---- filters
- * -------------------------------------------------------------------------------------
- */
+/* ---- filters --------------------------------------------------------------------------------- */
 const char *image_filter_first(const json_t *filters, const char *key)
 {
 	return json_string_value(json_array_get(json_object_get(filters, key), 0));
@@ -146,9 +144,7 @@ static bool wanted(const struct image_entry *en, const struct query *q)
 	       image_labels_match(i, json_object_get(q->filters, "label!"), true);
 }
 
-/* ---- one line
- * ------------------------------------------------------------------------------------
- */
+/* ---- one line -------------------------------------------------------------------------------- */
 static json_t *tags_of(const struct image_entry *en, uint32_t owner, const json_t *references)
 {
 	json_t *tags = json_array();

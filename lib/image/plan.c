@@ -80,8 +80,7 @@ static int read_member(struct planner *pl, const char *name, struct buf *out, st
 	return r < 0 ? r : store_read(pl->s->o.blobs, &d, out, e);
 }
 
-/* ---- docker's manifest.json ---------------------------------------------------------------------
- */
+/* ---- docker's manifest.json ------------------------------------------------------------------ */
 static int plan_saved_one(struct planner *pl, struct oci_saved *in, struct err *e)
 {
 	struct image_plan *p = add_plan(pl, in->nlayers);
@@ -111,9 +110,7 @@ static int plan_saved(struct planner *pl, struct err *e)
 	return r;
 }
 
-/* ---- OCI layout
- * ----------------------------------------------------------------------------------
- */
+/* ---- OCI layout ------------------------------------------------------------------------------ */
 static int find_blob(struct planner *pl, const struct oci_descriptor *d, struct err *e)
 {
 	char name[16 + DIGEST_HEX], hex[DIGEST_HEX + 1];

@@ -5,9 +5,7 @@
 #define MEMBERS_MAX 10000
 #define PUMP_CHUNK  (128u << 10)
 
-/* ---- pump: client to pipe
- * ------------------------------------------------------------------------
- */
+/* ---- pump: client to pipe -------------------------------------------------------------------- */
 struct image_pump {
 	struct image_source from;
 	int to;
@@ -66,9 +64,7 @@ int image_pump_end(struct image_pump *p, struct err *e)
 	return r < 0 ? err_set(e, ERR_UNAVAILABLE, -r, "the client's archive ended early") : 0;
 }
 
-/* ---- members
- * -------------------------------------------------------------------------------------
- */
+/* ---- members --------------------------------------------------------------------------------- */
 struct receiver {
 	struct image_store *s;
 	struct image_members *members;

@@ -5,9 +5,7 @@
 
 #define WORKERS 2
 
-/* ---- what the client reads
- * -----------------------------------------------------------------------
- */
+/* ---- what the client reads ------------------------------------------------------------------- */
 static void report_line(struct image_report *r, json_t *line)
 {
 	auto_buf struct buf b = BUF(64 << 10);
@@ -72,9 +70,7 @@ static void on_warning(void *arg, struct str text)
 			w->report, "Warning: %.*s\n", (int)MIN(text.n, (size_t)400), text.p);
 }
 
-/* ---- layers
- * --------------------------------------------------------------------------------------
- */
+/* ---- layers ---------------------------------------------------------------------------------- */
 struct work {
 	struct image_store *s;
 	const struct image_plan *plan;
@@ -148,9 +144,7 @@ static int unpack_layers(struct image_store *s, const struct image_plan *p,
 	return w.result;
 }
 
-/* ---- the image
- * -----------------------------------------------------------------------------------
- */
+/* ---- the image ------------------------------------------------------------------------------- */
 static void tell_tag(struct image_report *r, const struct oci_ref *ref, const struct digest *old)
 {
 	auto_free char *name = oci_ref_text(ref);

@@ -303,9 +303,7 @@ int image_remove(struct image_store *s, uint32_t owner, const char *ref, bool fo
 	return r;
 }
 
-/* ---- prune
- * ---------------------------------------------------------------------------------------
- */
+/* ---- prune ----------------------------------------------------------------------------------- */
 struct prune {
 	bool dangling_only;
 	uint64_t until_ns;

@@ -26,9 +26,7 @@ struct image_save {
 	uint32_t owner;
 };
 
-/* ---- which images
- * --------------------------------------------------------------------------------
- */
+/* ---- which images ---------------------------------------------------------------------------- */
 static struct pick *pick_of(struct image_save *v, struct image *img)
 {
 	for (unsigned i = 0; i < v->npicks; i++)
@@ -94,9 +92,7 @@ static int pick(struct image_save *v, const char *name, struct err *e)
 	return 0;
 }
 
-/* ---- which members
- * -------------------------------------------------------------------------------
- */
+/* ---- which members --------------------------------------------------------------------------- */
 static struct file *file_named(struct image_save *v, const char *name)
 {
 	for (unsigned i = 0; i < v->nfiles; i++)
@@ -320,9 +316,7 @@ void image_save_end(struct image_save *v)
 	free(v);
 }
 
-/* ---- the tar
- * -------------------------------------------------------------------------------------
- */
+/* ---- the tar --------------------------------------------------------------------------------- */
 struct ustar {
 	char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], sum[8], type, link[100],
 		magic[8], uname[32], gname[32], major[8], minor[8], prefix[155], pad[12];

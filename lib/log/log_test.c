@@ -91,8 +91,7 @@ static void expect(struct fixture *f, struct log_query q, const char *want)
 		fail_msg("got \"%.*s\" instead of \"%s\"", STR_ARG(buf_view(&b)), want);
 }
 
-/* ---- records ----------------------------------------------------------------------------------
- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 static void test_parse(void **state)
 {
@@ -116,8 +115,7 @@ static void test_parse(void **state)
 	}
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void test_selection(void **state)
 {
@@ -196,8 +194,7 @@ static void test_half_rotated(void **state)
 	expect(f, (struct log_query){ .tail = -1 }, "1\n2\n3\n4\n5\n");
 }
 
-/* ---- damage -----------------------------------------------------------------------------------
- */
+/* ---- damage ---------------------------------------------------------------------------------- */
 
 static void test_torn_tail(void **state)
 {
@@ -276,8 +273,7 @@ static void test_exit_behind_a_rotation(void **state)
 	assert_int_equal(code, 3);
 }
 
-/* ---- following --------------------------------------------------------------------------------
- */
+/* ---- following ------------------------------------------------------------------------------- */
 
 struct follow {
 	struct fixture *f;

@@ -23,8 +23,7 @@
 #define OCI_LAYER_GZ "application/vnd.oci.image.layer.v1.tar+gzip"
 #define OCI_LAYER_ZS "application/vnd.oci.image.layer.v1.tar+zstd"
 
-/* ---- references --------------------------------------------------------------------------------
- */
+/* ---- references ------------------------------------------------------------------------------ */
 struct oci_ref {
 	char name[OCI_NAME_MAX + 1]; /* complete: docker.io/library/busybox */
 	char tag[OCI_TAG_MAX + 1];   /* "" when none was given */
@@ -38,8 +37,7 @@ struct str oci_ref_familiar(const struct oci_ref *r);
 /* familiar name with ":tag" ("latest" is not added) or "@sha256:..."; gives. */
 char *oci_ref_text(const struct oci_ref *r);
 
-/* ---- documents ---------------------------------------------------------------------------------
- */
+/* ---- documents ------------------------------------------------------------------------------- */
 struct oci_descriptor {
 	char media_type[128];
 	struct digest digest;
@@ -76,7 +74,8 @@ struct oci_saved {
 int oci_saved_parse(struct str bytes, struct oci_saved **ret, unsigned *ret_n, struct err *e);
 void oci_saved_free(struct oci_saved *s, unsigned n);
 
-/* ---- changes (docker import --change) ----------------------------------------------------------
- * One Dockerfile instruction (CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, SHELL,
+/* ---- changes (docker import --change) -------------------------------------------------------- */
+
+/* One Dockerfile instruction (CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, SHELL,
  * STOPSIGNAL, USER, VOLUME, WORKDIR) applied to an image's "config" member. */
 int oci_change_apply(struct str line, json_t *config, struct err *e);

@@ -23,8 +23,7 @@
 #define OUT_MAX	    60000
 #define DOCKER_CAPS 0xa80425fbull
 
-/* ---- the fake shim ------------------------------------------------------------------------------
- */
+/* ---- the fake shim --------------------------------------------------------------------------- */
 
 struct result {
 	int32_t code;
@@ -82,8 +81,7 @@ static int shim_main(const char *flags)
 	return send(SHIM_FD_LISTEN, &r, sizeof(r), 0) == (ssize_t)sizeof(r) ? 0 : 1;
 }
 
-/* ---- a keeper in small --------------------------------------------------------------------------
- */
+/* ---- a keeper in small ----------------------------------------------------------------------- */
 
 static char base[64], scratch_path[96];
 static int layers_dir, containers_dir, claims_dir, scratch_dir, self_exe;

@@ -20,8 +20,7 @@
 
 #define PIPEFS 0x50495045
 
-/* ---- the process --------------------------------------------------------------------------------
- */
+/* ---- the process ----------------------------------------------------------------------------- */
 
 static int enter(const struct runtime_exec_plan *p, struct err *e)
 {
@@ -96,8 +95,7 @@ static void process_main(
 	link_fail(l, &e);
 }
 
-/* ---- the guardian -------------------------------------------------------------------------------
- */
+/* ---- the guardian ---------------------------------------------------------------------------- */
 
 /* The engine's pipes become the container root's, so that /dev/stdout can be opened again inside.
  * Only pipes: the engine may hand us any descriptor, and a file must not change hands. */

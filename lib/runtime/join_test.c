@@ -3,8 +3,7 @@
  */
 #include "runtime/box-test.h"
 
-/* ---- terminals, reaper, exec --------------------------------------------------------------------
- */
+/* ---- terminals, reaper, exec ----------------------------------------------------------------- */
 
 static void a_terminal_is_one(void **state)
 {
@@ -208,9 +207,7 @@ static void a_guardian_kills_when_asked(void **state)
 	done(&b);
 }
 
-/* ---- shared namespaces
- * ---------------------------------------------------------------------------
- */
+/* ---- shared namespaces ----------------------------------------------------------------------- */
 
 static void containers_join_each_other(void **state)
 {

@@ -194,8 +194,7 @@ static int write_maps(struct start *s, struct err *e)
 	return s->userns < 0 ? err_set(e, ERR_SYSTEM, errno, "cannot open the user namespace") : 0;
 }
 
-/* ---- one start ---------------------------------------------------------------------------------
- */
+/* ---- one start ------------------------------------------------------------------------------- */
 
 static int prepare(struct start *s, struct err *e)
 {
@@ -263,8 +262,7 @@ static void undo(struct start *s)
 	(void)cgroup_remove(&s->grant->id, NULL);
 }
 
-/* ---- becoming the shim -------------------------------------------------------------------------
- */
+/* ---- becoming the shim ----------------------------------------------------------------------- */
 
 static int arrange(struct start *s, struct err *e)
 {

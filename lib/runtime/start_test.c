@@ -3,8 +3,7 @@
  */
 #include "runtime/box-test.h"
 
-/* ---- what it prints and how it ends ------------------------------------------------------------
- */
+/* ---- what it prints and how it ends ---------------------------------------------------------- */
 
 static void programs_run_and_end(void **state)
 {
@@ -54,8 +53,7 @@ static void what_the_kernel_cannot_run_has_started(void **state)
 	expect_output(b, 255, "exec /bin/bad: exec format error\n");
 }
 
-/* ---- rights -------------------------------------------------------------------------------------
- */
+/* ---- rights ---------------------------------------------------------------------------------- */
 
 static void rights_are_exactly_these(void **state)
 {
@@ -128,8 +126,7 @@ static void only_three_descriptors_arrive(void **state)
 	assert_int_equal(fcntl(scratch_dir, F_SETFD, FD_CLOEXEC), 0);
 }
 
-/* ---- the tree -----------------------------------------------------------------------------------
- */
+/* ---- the tree -------------------------------------------------------------------------------- */
 
 static void dev_is_dockers(void **state)
 {
@@ -259,8 +256,7 @@ static void working_directories(void **state)
 	expect_failure(b, ERR_INVALID, "needs to be an absolute path");
 }
 
-/* ---- hostile images -----------------------------------------------------------------------------
- */
+/* ---- hostile images -------------------------------------------------------------------------- */
 
 static void links_in_the_way_are_replaced(void **state)
 {

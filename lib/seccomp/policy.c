@@ -50,8 +50,7 @@ int seccomp_policy_add(struct seccomp_policy *p, enum seccomp_arch_index arch, u
 	return 0;
 }
 
-/* ---- the default ------------------------------------------------------------------------------
- */
+/* ---- the default ----------------------------------------------------------------------------- */
 
 /* One kind of call under special rules: rows with the same kind are tried in order. */
 struct special {

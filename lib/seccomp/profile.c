@@ -67,8 +67,7 @@ int profile_action(const json_t *name, uint64_t errno_ret, uint32_t *ret, struct
 	return PROFILE_BAD(e, "unknown action \"%s\"", word);
 }
 
-/* ---- architectures -----------------------------------------------------------------------------
- */
+/* ---- architectures --------------------------------------------------------------------------- */
 
 static int arches_enable(struct seccomp_policy *p, const json_t *names, struct err *e)
 {
@@ -126,8 +125,7 @@ static int profile_arches(struct seccomp_policy *p, const json_t *o, struct err 
 	return r < 0 ? r : arches_enable(p, list, e);
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 /* What would change the meaning of the profile and is not offered here. */
 static int profile_refuse(const json_t *o, struct err *e)

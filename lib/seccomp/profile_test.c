@@ -49,8 +49,7 @@ static uint32_t run_name(const struct program *p, const char *name, uint64_t a0,
 	return run(p, AUDIT_ARCH_X86_64, seccomp_call_find(name)->nr[SECCOMP_NATIVE], args);
 }
 
-/* ---- against libseccomp ------------------------------------------------------------------------
- */
+/* ---- against libseccomp ---------------------------------------------------------------------- */
 
 struct want_arg {
 	unsigned index;
@@ -248,8 +247,7 @@ static void test_many_scattered_calls(void **state)
 	differential(SCMP_ACT_ALLOW, "\"SCMP_ACT_ALLOW\"", many, (unsigned)n, 0);
 }
 
-/* ---- docker's own rules ------------------------------------------------------------------------
- */
+/* ---- docker's own rules ---------------------------------------------------------------------- */
 
 static void test_conditions(void **state)
 {
@@ -345,8 +343,7 @@ static void test_same_argument_twice(void **state)
 	free(p.f);
 }
 
-/* ---- errors ------------------------------------------------------------------------------------
- */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 static void refuse(const char *json, int kind, const char *part)
 {

@@ -189,8 +189,7 @@ static void test_paths_are_short(void **state)
 	assert_true(most < 30);
 }
 
-/* ---- the kernel -------------------------------------------------------------------------------
- */
+/* ---- the kernel ------------------------------------------------------------------------------ */
 
 #define EXPECT(call, want)                                                                         \
 	do {                                                                                       \
@@ -297,8 +296,7 @@ static void test_kernel_i386(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* ---- what loading costs ------------------------------------------------------------------------
- */
+/* ---- what loading costs ---------------------------------------------------------------------- */
 
 static int ladder_add(struct sock_filter *f, int n, unsigned arch)
 {

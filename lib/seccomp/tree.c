@@ -45,8 +45,7 @@ uint32_t seccomp_audit_arch(enum seccomp_arch_index arch)
 	return audit[arch];
 }
 
-/* ---- instructions ------------------------------------------------------------------------------
- */
+/* ---- instructions ---------------------------------------------------------------------------- */
 
 static label_t emit(struct tree *t, uint16_t code, uint32_t k, unsigned jt, unsigned jf)
 {
@@ -96,8 +95,7 @@ static label_t emit_return(struct tree *t, uint32_t action)
 	return t->shared[i].at;
 }
 
-/* ---- conditions -------------------------------------------------------------------------------
- */
+/* ---- conditions ------------------------------------------------------------------------------ */
 
 /* Offset of one half of an argument (both architectures are little endian). */
 static uint32_t arg_at(const struct seccomp_cond *c, bool high)
@@ -162,8 +160,7 @@ static label_t emit_fate(struct tree *t, const struct seccomp_fate *f)
 	return next;
 }
 
-/* ---- the search -------------------------------------------------------------------------------
- */
+/* ---- the search ------------------------------------------------------------------------------ */
 
 static label_t emit_search(struct tree *t, unsigned from, unsigned to)
 {

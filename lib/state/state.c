@@ -23,8 +23,9 @@ static int fail(struct state *s, struct err *e, const char *what)
 		s->db ? sqlite3_errmsg(s->db) : "out of memory");
 }
 
-/* ---- the file is named through its directory's descriptor ------------------------------------
- * The engine may be unable to walk to its directory by path, and SQLite would resolve
+/* ---- the file is named through its directory's descriptor ------------------------------------ */
+
+/* The engine may be unable to walk to its directory by path, and SQLite would resolve
  * /proc/self/fd/N to that path; so this VFS takes names as they are. */
 static int name_as_is(sqlite3_vfs *vfs, const char *name, int size, char *out)
 {
@@ -46,8 +47,7 @@ static void vfs_register(void)
 	BUG_ON(sqlite3_vfs_register(&vfs_by_fd, 0) != SQLITE_OK);
 }
 
-/* ---- opening ----------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 static bool is_damage(int rc)
 {
 	return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
@@ -230,8 +230,7 @@ void state_close(struct state *s)
 	free(s);
 }
 
-/* ---- documents --------------------------------------------------------------------------------
- */
+/* ---- documents ------------------------------------------------------------------------------- */
 /* Binds up to three texts, runs the statement, makes it ready for the next time. */
 static int run(struct state *s, sqlite3_stmt *q, const char *const *texts, int n, struct err *e)
 {

@@ -85,8 +85,7 @@ int sys_fs_ids(uid_t uid, gid_t gid);
 int sys_become(uid_t uid, gid_t gid, const gid_t *groups, size_t ngroups);
 int sys_no_new_privs(void);
 
-/* ---- memory files and sockets (memfd.c, socket.c)
- * ------------------------------------------------------ */
+/* ---- memory files and sockets (memfd.c, socket.c) -------------------------------------------- */
 /* Gives an anonymous file holding the bytes, sealed against every change. */
 int sys_memfd_sealed(const char *name, const void *p, size_t n);
 bool sys_memfd_is_sealed(int fd);

@@ -89,8 +89,7 @@ static void zstd_close(void *state)
 	(void)ZSTD_freeDStream(state);
 }
 
-/* ---- xz (xz-file-format.txt) ------------------------------------------------------------------
- */
+/* ---- xz (xz-file-format.txt) ----------------------------------------------------------------- */
 static bool xz_is(const uint8_t *p, size_t n)
 {
 	static const uint8_t magic[] = { 0xfd, '7', 'z', 'X', 'Z', 0 };
@@ -140,8 +139,7 @@ static void xz_close(void *state)
 	free(state);
 }
 
-/* ---- bzip2 ------------------------------------------------------------------------------------
- */
+/* ---- bzip2 ----------------------------------------------------------------------------------- */
 static bool bzip2_is(const uint8_t *p, size_t n)
 {
 	return n >= 3 && memcmp(p, "BZh", 3) == 0;

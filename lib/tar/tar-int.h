@@ -6,8 +6,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
-/* ---- codec.c: decompressors
- * ------------------------------------------------------------------- */
+/* ---- codec.c: decompressors ------------------------------------------------------------------ */
 struct tar_step {
 	const uint8_t *in;
 	size_t in_n, in_used;
@@ -26,8 +25,7 @@ struct tar_codec {
  * is known and not taken. */
 int tar_codec_find(const uint8_t *p, size_t n, const struct tar_codec **ret, struct err *e);
 
-/* ---- stream.c: descriptor in, uncompressed bytes out ------------------------------------------
- */
+/* ---- stream.c: descriptor in, uncompressed bytes out ----------------------------------------- */
 struct tar_stream;
 int tar_stream_open(int fd, struct tar_stream **ret, struct err *e); /* borrows fd */
 void tar_stream_close(struct tar_stream *s);
@@ -42,8 +40,7 @@ uint64_t tar_stream_taken(const struct tar_stream *s); /* bytes read from the de
 /* After the end: sha256 of everything that came out. */
 void tar_stream_digest(struct tar_stream *s, struct digest *ret);
 
-/* ---- read.c: libarchive on a stream -----------------------------------------------------------
- */
+/* ---- read.c: libarchive on a stream ---------------------------------------------------------- */
 struct tar_reader {
 	struct tar_stream *stream;
 	struct archive *archive;
@@ -59,8 +56,7 @@ int tar_reader_block(
 /* Reads what follows the archive, so that the digest covers the whole stream. */
 int tar_reader_drain(struct tar_reader *r, struct err *e);
 
-/* ---- path.c: names ----------------------------------------------------------------------------
- */
+/* ---- path.c: names --------------------------------------------------------------------------- */
 /* Canonical form without leading "/" or "./", doubled or trailing slashes; "" is the root.
  * out holds TAR_PATH_MAX + 1 bytes. */
 int tar_path_clean(const char *name, char *out, struct err *e);
@@ -83,8 +79,7 @@ int tar_open_beneath(int dir, const char *path, uint64_t flags, unsigned mode);
 bool tar_is_whiteout(int dir, const char *name);
 int tar_set_opaque(int dir_fd, const char *path, struct err *e);
 
-/* ---- meta.c ------------------------------------------------------------------------------------
- */
+/* ---- meta.c ---------------------------------------------------------------------------------- */
 /* Owner, mode, attributes and time of a new file: fd is open on it (or negative: name in dir). */
 int tar_meta_apply(int fd, int dir, const char *name, const char *path, struct archive_entry *en,
 	const struct tar_sink *sink, struct err *e);

@@ -64,8 +64,7 @@ static void finish(struct buf *b)
 	assert_int_equal(buf_add(b, zero, sizeof(zero)), 0);
 }
 
-/* ---- running a job ----------------------------------------------------------------------------
- */
+/* ---- running a job --------------------------------------------------------------------------- */
 struct result {
 	struct err err;
 	struct job_unpacked done;
@@ -164,8 +163,7 @@ static void sha(struct str s, struct digest *d)
 	assert_int_equal(EVP_Digest(s.p, s.n, d->b, NULL, EVP_sha256(), NULL), 1);
 }
 
-/* ---- tests -------------------------------------------------------------------------------------
- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 static void good_layer(struct buf *b)
 {
 	entry(b, '5', "./", NULL, NULL);

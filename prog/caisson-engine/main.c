@@ -16,8 +16,7 @@
 
 #define STOP_GRACE_MS 1000
 
-/* ---- may this process be the engine? ----------------------------------------------------------
- */
+/* ---- may this process be the engine? --------------------------------------------------------- */
 
 static bool has_capabilities(void)
 {
@@ -61,8 +60,7 @@ static int check_link(struct err *e)
 	return 0;
 }
 
-/* ---- start and end ----------------------------------------------------------------------------
- */
+/* ---- start and end --------------------------------------------------------------------------- */
 
 /* Many threads that mostly wait: two arenas, and free memory goes back early. */
 static void settle_process(void)

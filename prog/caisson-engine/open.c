@@ -47,8 +47,7 @@ static int load_id(int dir, char out[40], struct err *e)
 	return 0;
 }
 
-/* ---- who uses an image ------------------------------------------------------------------------
- */
+/* ---- who uses an image ----------------------------------------------------------------------- */
 struct users {
 	const struct digest *image;
 	unsigned n;
@@ -86,8 +85,7 @@ static unsigned image_users(
 	return u.n;
 }
 
-/* ---- stores -----------------------------------------------------------------------------------
- */
+/* ---- stores ---------------------------------------------------------------------------------- */
 static int open_images(struct engine *e, int dir, bool fresh, struct err *err)
 {
 	struct image_store_options o = { .keeper = e->keeper,

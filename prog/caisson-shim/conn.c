@@ -70,8 +70,7 @@ void conn_ask_rotation(struct shim *s)
 	conn_tell_all(s, &r);
 }
 
-/* ---- records ----------------------------------------------------------------------------------
- */
+/* ---- records --------------------------------------------------------------------------------- */
 
 static void control_start(struct shim *s, struct conn *c, const struct shim_hello *h)
 {
@@ -145,8 +144,7 @@ static void record_handle(struct shim *s, struct conn *c)
 	c->have = 0;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void keep_passed(struct conn *c, struct msghdr *m)
 {
@@ -227,8 +225,7 @@ void conn_readable(struct shim *s, struct conn *c)
 		hello_handle(s, c);
 }
 
-/* ---- new peers --------------------------------------------------------------------------------
- */
+/* ---- new peers ------------------------------------------------------------------------------- */
 
 static struct conn *conn_free(struct shim *s)
 {

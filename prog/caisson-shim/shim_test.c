@@ -232,8 +232,7 @@ static void read_frames(int fd, struct buf *out, struct buf *err)
 	assert_int_equal(n, 0);
 }
 
-/* ---- tests ------------------------------------------------------------------------------------
- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void exit_code(struct fixture *f, const char *script, int want)
 {
@@ -532,8 +531,7 @@ static void test_strangers_are_refused(void **state)
 	assert_int_equal(finish(f), 0);
 }
 
-/* ---- a million lines, rotated and followed ----------------------------------------------------
- */
+/* ---- a million lines, rotated and followed --------------------------------------------------- */
 
 struct follow {
 	struct fixture *f;

@@ -11,8 +11,7 @@
 #define REMOVE_TRIES 500
 #define REMOVE_PAUSE 10000000 /* ns */
 
-/* ---- the table ---------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 struct container *container_find(const struct digest *id)
 {
@@ -90,8 +89,7 @@ int container_grant(const struct digest *id, struct keeper_grant *ret, struct er
 	return 0;
 }
 
-/* ---- create ------------------------------------------------------------------------------------
- */
+/* ---- create ---------------------------------------------------------------------------------- */
 
 struct rights {
 	uint32_t cls, uid, gid;
@@ -215,8 +213,7 @@ int container_create(const struct ask *a, struct wire_msg *m, struct keeper_repl
 	return r;
 }
 
-/* ---- running ones: signal, freeze, update
- * -------------------------------------------------------- */
+/* ---- running ones: signal, freeze, update ---------------------------------------------------- */
 
 static void task_signal_all(const void *arg, struct keeper_reply *reply)
 {
@@ -284,8 +281,7 @@ int container_update(const struct ask *a, struct wire_msg *m, struct keeper_repl
 	return r < 0 ? err_set(&reply->err, ERR_SYSTEM, -r, "storing the new limits") : 0;
 }
 
-/* ---- the end of one
- * ------------------------------------------------------------------------------ */
+/* ---- the end of one -------------------------------------------------------------------------- */
 
 /* Ends what is left in the group and removes it; a group may be busy for a moment after its last
  * process was killed, and v1 has no event for that. */

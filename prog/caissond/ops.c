@@ -40,8 +40,7 @@ int ops_handle(struct wire_msg *m, uint64_t link, struct err *e)
 	return 0;
 }
 
-/* ---- tasks: what may block runs in a child -----------------------------------------------------
- */
+/* ---- tasks: what may block runs in a child --------------------------------------------------- */
 
 static void on_task_ended(struct child *c, int status)
 {

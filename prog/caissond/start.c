@@ -15,8 +15,7 @@
 #define OLD_CGROUP_MS  5000
 #define SEALS_REQUIRED (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-/* ---- the descriptors that came with a question
- * ---------------------------------------------------- */
+/* ---- the descriptors that came with a question ----------------------------------------------- */
 
 /* Nobody can change it while init reads it. */
 static bool good_spec(int fd)
@@ -57,8 +56,7 @@ static int bad_descriptor(struct err *e, const char *what)
 	return err_set(e, ERR_INVALID, EBADF, "the %s given with the request cannot be used", what);
 }
 
-/* ---- start
- * ------------------------------------------------------------------------------------------ */
+/* ---- start ----------------------------------------------------------------------------------- */
 
 /* Everything a starter needs, copied by the fork. */
 struct starter {
@@ -335,8 +333,7 @@ int container_start(const struct ask *a, struct wire_msg *m, struct keeper_reply
 	return r;
 }
 
-/* ---- exec
- * ------------------------------------------------------------------------------------------- */
+/* ---- exec ------------------------------------------------------------------------------------ */
 
 /* In the host's user namespace, or with every capability, the caller must be allowed what the
  * process will have: the grant may be older than the floor, and is not for --privileged at all. */

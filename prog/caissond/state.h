@@ -68,8 +68,7 @@ struct state {
 };
 extern struct state state;
 
-/* ---- layout.c: the two roots ------------------------------------------------------------------
- */
+/* ---- layout.c: the two roots ----------------------------------------------------------------- */
 /* Finds accounts and programs, makes and verifies every directory, takes the locks. */
 int layout_open(struct err *e);
 int layout_mkdir(int at, const char *name, mode_t mode, uint32_t uid, uint32_t gid, struct err *e);
@@ -77,8 +76,7 @@ int layout_mkdir(int at, const char *name, mode_t mode, uint32_t uid, uint32_t g
 int layout_write(int dir, const char *name, const void *p, size_t n);
 ssize_t layout_read(int dir, const char *name, void *p, size_t n);
 
-/* ---- door.c: sockets and clients --------------------------------------------------------------
- */
+/* ---- door.c: sockets and clients ------------------------------------------------------------- */
 int door_open(struct err *e);
 void door_accept(bool on);	/* stop and go on accepting */
 void door_forget_clients(void); /* the engine that had them is gone */
@@ -87,8 +85,7 @@ int door_send_listeners(void);	/* TCP listeners to a new engine */
 /* The client of a handle, or NULL. */
 const struct client *door_client(uint64_t handle);
 
-/* ---- engine.c: the process that asks ----------------------------------------------------------
- */
+/* ---- engine.c: the process that asks --------------------------------------------------------- */
 void engine_start(void);
 void engine_stop(void); /* asks it to end, then makes it */
 int engine_send(uint16_t op, const void *body, size_t size, const int *fds, unsigned nfds);
@@ -99,8 +96,7 @@ void engine_reply(const struct ask *a, const struct keeper_reply *reply);
 void engine_enter(int state_tree, int run_tree);
 void engine_drop_rights(void);
 
-/* ---- ops.c: the table of what may be asked ----------------------------------------------------
- */
+/* ---- ops.c: the table of what may be asked --------------------------------------------------- */
 #define OP_LATER 1
 typedef int op_fn(const struct ask *a, struct wire_msg *m, struct keeper_reply *reply);
 /* Checks and runs one message; -EPROTO when it is malformed. */
@@ -109,9 +105,7 @@ int ops_handle(struct wire_msg *m, uint64_t link, struct err *e);
 typedef void task_fn(const void *arg, struct keeper_reply *reply);
 int task_run(const struct ask *a, task_fn *fn, const void *arg, struct keeper_reply *reply);
 
-/* ---- container.c, start.c, recover.c
- * ---------------------------------------------------------------------
- */
+/* ---- container.c, start.c, recover.c --------------------------------------------------------- */
 op_fn container_create, container_start, container_exec, container_signal, container_freeze,
 	container_update, container_remove;
 /* Finds containers on disk and running ones; starts nothing. */
@@ -128,8 +122,7 @@ bool container_init_alive(const struct container *c);
 void container_watch_shim(struct container *c, int pidfd);
 int container_trash(const struct digest *id, struct err *e);
 
-/* ---- proc.c: facts about processes ------------------------------------------------------------
- */
+/* ---- proc.c: facts about processes ----------------------------------------------------------- */
 int proc_start_time(pid_t pid, uint64_t *ret);
 int proc_only_child(pid_t pid, pid_t *ret);
 int proc_id_base(pid_t pid, uint32_t *ret);
@@ -138,8 +131,7 @@ int proc_boot_id(char out[40]);
 int proc_open(pid_t pid, uint64_t start_time);
 bool proc_pidfd_ended(int pidfd);
 
-/* ---- job.c, layer.c, trash.c ------------------------------------------------------------------
- */
+/* ---- job.c, layer.c, trash.c ----------------------------------------------------------------- */
 op_fn job_run, layer_commit, layer_remove;
 void job_kill_all(void);
 /* A worker may still write to this staging directory. */

@@ -58,8 +58,7 @@ struct rig {
 		assert_true(tries_ > 0);                                                           \
 	} while (0)
 
-/* ---- the fake engine ---------------------------------------------------------------------------
- */
+/* ---- the fake engine ------------------------------------------------------------------------- */
 
 static uint64_t status_field(const char *name, unsigned base)
 {
@@ -115,8 +114,7 @@ static int fake_engine(void)
 	return 0;
 }
 
-/* ---- the rig -----------------------------------------------------------------------------------
- */
+/* ---- the rig --------------------------------------------------------------------------------- */
 
 /* Valid until the next call. */
 static const char *rig_path(struct rig *r, const char *name)
