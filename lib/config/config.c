@@ -140,12 +140,13 @@ static const struct key *find(const char *name)
 static int check_names(const json_t *doc, struct err *e)
 {
 	auto_buf struct buf b = BUF(400);
+	unsigned unknown = 0; /* a name may be empty */
 	const char *name;
 	json_t *v;
 
 	json_object_foreach((json_t *)(uintptr_t)doc, name, v) if (!find(name))(void)
-		buf_fmt(&b, "%s%s", b.n ? ", " : "", name);
-	if (b.n == 0 && !buf_bad(&b))
+		buf_fmt(&b, "%s%s", unknown++ ? ", " : "", name);
+	if (unknown == 0)
 		return 0;
 	return err_set(e, ERR_INVALID, EINVAL,
 		"the following directives don't match any configuration option: %.*s",

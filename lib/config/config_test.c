@@ -10,6 +10,7 @@ static void refused(void **state)
 	static const char *const t[][2] = {
 		{ "{\"debug\":true,\"x\":1,\"y\":2}",
 			"the following directives don't match any configuration option: x, y" },
+		{ "{\"\":1}", "the following directives don't match any configuration option: " },
 		{ "[]", "daemon.json must be an object" },
 		{ "{", "daemon.json: invalid JSON: " },
 		{ "{\"debug\":1}", "daemon.json: \"debug\" must be true or false" },
