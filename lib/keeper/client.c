@@ -1,6 +1,9 @@
 #include "keeper/keeper.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* One caller that waits for its answer; lives on the caller's stack. */
@@ -14,6 +17,7 @@ struct waiter {
 
 struct keeper {
 	int sock;
+	int spare; /* closed to make room for a client that must be turned away */
 	keeper_notify_fn *notify;
 	void *arg;
 	pthread_mutex_t lock; /* guards the rest */
@@ -35,6 +39,29 @@ static void deliver(struct keeper *k, const struct wire_msg *m)
 	(void)pthread_mutex_unlock(&k->lock);
 }
 
+/* True when no descriptor is left but the spare's, which is closed then.  Without it the kernel
+ * would throw the next client's connection away, and the client would wait for an answer for ever.
+ */
+static bool make_room(struct keeper *k)
+{
+	struct pollfd ready = { .fd = k->sock, .events = POLLIN };
+	int fd;
+
+	while (poll(&ready, 1, -1) < 0 && errno == EINTR)
+		;
+	fd = fcntl(k->sock, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		fd_close(steal_fd(&k->spare));
+	fd_close(fd);
+	return fd < 0;
+}
+
+static void turn_away(struct wire_msg *m)
+{
+	if (m->head.op == KEEPER_CLIENT && m->nfds)
+		(void)shutdown(m->fds[0], SHUT_RDWR);
+}
+
 /* Without its keeper an engine has no clients and no rights: it ends, the next keeper starts
  * another, and the containers do not notice. */
 static void *receive(void *arg)
@@ -42,12 +69,21 @@ static void *receive(void *arg)
 	struct keeper *k = arg;
 	struct wire_msg m;
 
-	while (wire_recv(k->sock, KEEPER_VERSION, &m) == 1) {
-		if (m.head.op != KEEPER_REPLY)
+	for (;;) {
+		bool full = make_room(k);
+		int r = wire_recv(k->sock, KEEPER_VERSION, &m);
+
+		if (r != 1 && r != -EMFILE)
+			break;
+		if (m.head.op != KEEPER_REPLY && (full || r < 0))
+			turn_away(&m);
+		else if (m.head.op != KEEPER_REPLY)
 			k->notify(k->arg, &m);
 		else if (m.head.size == sizeof(struct keeper_reply))
 			deliver(k, &m);
 		wire_msg_done(&m);
+		if (k->spare < 0)
+			k->spare = fcntl(k->sock, F_DUPFD_CLOEXEC, 0);
 	}
 	_exit(0);
 }
@@ -58,7 +94,7 @@ int keeper_open(int sock, keeper_notify_fn *notify, void *arg, struct keeper **r
 	pthread_t thread;
 	int r;
 
-	*k = (struct keeper){ .sock = sock, .notify = notify, .arg = arg };
+	*k = (struct keeper){ .sock = sock, .spare = -EBADF, .notify = notify, .arg = arg };
 	(void)pthread_mutex_init(&k->lock, NULL);
 	r = pthread_create(&thread, NULL, receive, k);
 	if (r) {

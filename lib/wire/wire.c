@@ -47,6 +47,12 @@ static void take_fds(struct msghdr *h, struct wire_msg *m)
 	}
 }
 
+static bool head_ok(const struct wire_msg *m, ssize_t n, uint16_t version)
+{
+	return (size_t)n >= sizeof(m->head) && m->head.magic == WIRE_MAGIC &&
+	       m->head.version == version && m->head.size == (size_t)n - sizeof(m->head);
+}
+
 int wire_recv(int sock, uint16_t version, struct wire_msg *m)
 {
 	struct iovec iov[2] = { { &m->head, sizeof(m->head) }, { m->body, sizeof(m->body) } };
@@ -55,22 +61,29 @@ int wire_recv(int sock, uint16_t version, struct wire_msg *m)
 		.msg_iovlen = 2,
 		.msg_control = space.room,
 		.msg_controllen = sizeof(space.room) };
+	bool lost;
 	ssize_t n;
 
 	m->nfds = 0;
 	do
 		n = recvmsg(sock, &h, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return n < 0 ? -errno : 0;
+	if (n < 0)
+		return -errno;
 	take_fds(&h, m);
-	if ((h.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || (size_t)n < sizeof(m->head) ||
-		m->head.magic != WIRE_MAGIC || m->head.version != version ||
-		m->head.size != (size_t)n - sizeof(m->head)) {
+	/* An empty message looks like the end of file, but may carry descriptors. */
+	if (n == 0 && m->nfds == 0 && !(h.msg_flags & MSG_CTRUNC))
+		return 0;
+	/* Surplus descriptors fill our room; fewer, and some lost: our table is full. */
+	lost = h.msg_flags & MSG_CTRUNC && m->nfds < WIRE_FDS_MAX;
+	if (!head_ok(m, n, version) || h.msg_flags & MSG_TRUNC ||
+		(h.msg_flags & MSG_CTRUNC && !lost)) {
 		wire_msg_done(m);
 		return -EPROTO;
 	}
-	return 1;
+	if (lost)
+		wire_msg_done(m);
+	return lost ? -EMFILE : 1;
 }
 
 int wire_fd(struct wire_msg *m, unsigned i)

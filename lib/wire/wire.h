@@ -37,7 +37,8 @@ int wire_pair(int ret[2]) MUST_USE;
 int wire_send(int sock, uint16_t version, uint16_t op, uint32_t seq, const void *body, size_t size,
 	const int *fds, unsigned nfds) MUST_USE;
 /* Receives one message into *m (which the caller owns).  1 on a message, 0 at end of file,
- * -EAGAIN on an empty non-blocking socket, -EPROTO on a malformed message. */
+ * -EAGAIN on an empty non-blocking socket, -EPROTO on a malformed message.  -EMFILE: a message
+ * whose descriptors are lost because this process cannot have more; head and body are there. */
 int wire_recv(int sock, uint16_t version, struct wire_msg *m) MUST_USE;
 /* Gives descriptor i of the message, once; -EBADF when there is none. */
 int wire_fd(struct wire_msg *m, unsigned i) MUST_USE;

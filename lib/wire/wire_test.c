@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <cmocka.h>
@@ -100,12 +101,65 @@ static void refused_records_close_their_descriptors(void **state)
 	close(s[1]);
 }
 
+static void send_empty_with_descriptor(int sock, int fd)
+{
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr h;
+	} space = { .h = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct msghdr h = { .msg_control = space.room, .msg_controllen = sizeof(space.room) };
+
+	memcpy(CMSG_DATA(&space.h), &fd, sizeof(fd));
+	assert_int_equal(sendmsg(sock, &h, 0), 0);
+}
+
+static void an_empty_message_with_descriptors_is_no_end(void **state)
+{
+	struct wire_msg m;
+	unsigned before;
+	int s[2];
+
+	(void)state;
+	assert_int_equal(wire_pair(s), 0);
+	before = open_descriptors();
+	send_empty_with_descriptor(s[0], s[0]);
+	assert_int_equal(wire_recv(s[1], 3, &m), -EPROTO);
+	assert_int_equal(open_descriptors(), before);
+	fd_close(s[0]);
+	assert_int_equal(wire_recv(s[1], 3, &m), 0);
+	fd_close(s[1]);
+}
+
+static void a_full_table_is_not_the_senders_fault(void **state)
+{
+	struct rlimit old, low;
+	struct wire_msg m;
+	int s[2], r;
+
+	(void)state;
+	assert_int_equal(wire_pair(s), 0);
+	assert_int_equal(wire_send(s[0], 3, 9, 77, "body", 4, s, 2), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	low = (struct rlimit){ (rlim_t)s[1] + 1, old.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	r = wire_recv(s[1], 3, &m);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_int_equal(r, -EMFILE);
+	assert_int_equal(m.head.seq, 77);
+	assert_memory_equal(m.body, "body", 4);
+	assert_int_equal(m.nfds, 0);
+	fd_close(s[0]);
+	fd_close(s[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_record_arrives_whole_with_its_descriptors),
 		cmocka_unit_test(malformed_records_are_refused),
 		cmocka_unit_test(refused_records_close_their_descriptors),
+		cmocka_unit_test(an_empty_message_with_descriptors_is_no_end),
+		cmocka_unit_test(a_full_table_is_not_the_senders_fault),
 	};
 
 	return cmocka_run_group_tests_name("wire", tests, NULL, NULL);

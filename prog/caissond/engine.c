@@ -63,6 +63,16 @@ void engine_reply(const struct ask *a, const struct keeper_reply *reply)
 		engine_kill("it does not read its link");
 }
 
+/* Not the engine's fault, and perhaps over when it asks again. */
+static void refuse_full(uint32_t seq)
+{
+	struct ask a = { seq, engine.generation };
+	struct keeper_reply reply = { 0 };
+
+	(void)err_set(&reply.err, ERR_UNAVAILABLE, EMFILE, "the keeper has no descriptor left");
+	engine_reply(&a, &reply);
+}
+
 static void on_link(struct watch *w, uint32_t events)
 {
 	static struct wire_msg m;
@@ -72,6 +82,10 @@ static void on_link(struct watch *w, uint32_t events)
 	(void)events;
 	if (r == -EAGAIN)
 		return;
+	if (r == -EMFILE) {
+		refuse_full(m.head.seq);
+		return;
+	}
 	if (r == -EPROTO)
 		(void)err_set(&e, ERR_CORRUPT, EPROTO, "not a message of this version");
 	if (r == 1) {
