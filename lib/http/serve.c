@@ -42,18 +42,31 @@ static void refuse(struct http_exchange *x, int status, const char *text)
 	(void)http_reply(x, status, "text/plain; charset=utf-8", str_of(text));
 }
 
+/* Requests in progress of one user.  Called with the lock held. */
+static unsigned requests_of(const struct http_server *s, uint32_t uid)
+{
+	unsigned n = 0;
+
+	for (const struct http_conn *c = s->conns; c; c = c->next)
+		n += !c->parked && c->state == CONN_HEAD && c->peer.uid == uid;
+	return n;
+}
+
 static bool admit(struct http_server *s, const struct http_conn *c)
 {
+	unsigned most = s->options.threads_max / 4 * 3;
 	bool ok = true;
 
 	/* Whatever members do, root's requests find a thread. */
 	if (c->peer.uid == 0)
 		return true;
 	pthread_mutex_lock(&s->lock);
-	if (s->member_requests < s->options.threads_max / 4 * 3)
-		s->member_requests++;
-	else
+	/* And no member takes more than half of what the members have.  This one is counted. */
+	if (s->member_requests >= most ||
+		(s->member_requests >= most / 2 && requests_of(s, c->peer.uid) > most / 2))
 		ok = false;
+	else
+		s->member_requests++;
 	pthread_mutex_unlock(&s->lock);
 	return ok;
 }

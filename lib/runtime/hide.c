@@ -2,6 +2,7 @@
  * What of /proc and /sys a container does not see or cannot change.
  */
 #include <fcntl.h>
+#include <sys/sysmacros.h>
 
 #include "runtime/runtime-int.h"
 
@@ -109,11 +110,25 @@ static int hide_defaults(const struct start *s, struct mounts *m, struct err *e)
 	return r;
 }
 
+/* An image whose /etc/hosts is a link to /dev/null has our hosts file mounted there by now: what is
+ * hidden with that could be written. */
+static int check_null(const struct start *s, struct err *e)
+{
+	auto_close int fd = sys_open(s->dev, "null", O_PATH, 0, SYS_CONFINED);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+		return err_set(e, ERR_INVALID, 0, "/dev/null of the container is not ours");
+	return 0;
+}
+
 int mounts_hide(const struct start *s, const struct settings *set, struct mounts *m, struct err *e)
 {
 	static const char *const options[] = { "size=4k", "nr_inodes=1", "mode=0755", NULL };
-	int r = 0;
+	int r = check_null(s, e);
 
+	if (r < 0)
+		return r;
 	m->empty = sys_mount_new("tmpfs", options,
 		MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 	if (m->empty < 0)

@@ -43,9 +43,10 @@ trap_image sysl "ln -s ../../../../../../$work/target sys"
 trap_image etcl "ln -s $work/target etc"
 trap_image shml "mkdir dev; ln -s $work/target dev/shm; ln -s $work/target dev/pts"
 trap_image hostsl "mkdir etc; ln -s $work/target/h etc/hosts; ln -s /proc/self/fd/3 etc/resolv.conf; ln -s /etc/shadow etc/hostname"
+trap_image nulll "mkdir etc; ln -s /dev/null etc/hosts"
 trap_image file "rm -rf dev; echo x >dev; echo x >proc; echo x >sys"
 trap_image fifo "mkdir etc; mkfifo etc/hosts etc/resolv.conf etc/passwd etc/group"
-for n in procl devl sysl etcl shml hostsl file fifo; do
+for n in procl devl sysl etcl shml hostsl nulll file fifo; do
 	DOCKER_TIMEOUT=20 docker run --rm "trap-$n" /bin/sh -c 'echo started; [ -c /dev/null ] && [ -r /proc/self/status ]' >"$work/trap.out" 2>&1
 	rc=$?
 	# Either it starts with real file systems in place, or it is refused; never a hang.
