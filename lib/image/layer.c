@@ -118,6 +118,8 @@ static int unpack(struct image_store *s, const struct digest *blob, const struct
 	image_job_end(job);
 	if (r < 0)
 		return r;
+	if (digest_is_zero(&done.diff_id))
+		done.diff_id = *blob; /* not compressed, and hashed when it came */
 	if (diff && !digest_eq(&done.diff_id, diff)) {
 		discard(s, &l.staging);
 		return wrong_diff(&done.diff_id, diff, e);

@@ -24,7 +24,7 @@ struct job_frame {
 	uint32_t size;
 };
 struct job_unpacked {
-	struct digest diff_id; /* sha256 of the uncompressed tar */
+	struct digest diff_id; /* sha256 of the uncompressed tar; zero: the input was no other */
 	uint64_t size_bytes;   /* of regular files */
 	uint64_t entries;
 };
