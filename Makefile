@@ -112,7 +112,7 @@ fuzz:
 	$(MAKE) MODE=fuzz fuzz-build
 	tests/fuzz $(or $(T),all) $(or $(S),60)
 fuzz-build: $(FUZZ)
-bench: all bench-programs
+bench: all bench-programs $(HELP)
 	bench/run
 soak: tests
 	CYCLES=1000 tests/one build tests/leak/cycles.sh

@@ -1,19 +1,29 @@
 /*
  * apibench - times an engine's API over its unix socket, without a command line in between.
+ * Each prints microseconds, one line a time:
  *
- *   apibench SOCKET IMAGE cycle N NETWORK       create, start, wait, delete: microseconds, one line
- * each apibench SOCKET IMAGE exec N CONTAINER      exec create, start, read to the end apibench
- * SOCKET IMAGE ping N                GET /_ping on one connection apibench SOCKET IMAGE par N CONC
- * NETWORK    N sleepers created and started from CONC threads: prints containers per second, then
- * removes them
+ * apibench SOCKET IMAGE cycle N NETWORK        create, start, wait, delete
+ *
+ * apibench SOCKET IMAGE exec N CONTAINER       exec create, start, read to the end
+ *
+ * apibench SOCKET IMAGE ping N                 GET /_ping on one connection
+ *
+ * apibench SOCKET - boot N PROGRAM ARGUMENT... from the start of an engine to its first answer;
+ * ends it with SIGTERM each time
+ *
+ * apibench SOCKET IMAGE par N CONC NETWORK     N sleepers created and started from CONC threads:
+ * prints containers per second, then removes them and prints that
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -199,6 +209,52 @@ static void bench_ping(int n)
 	}
 }
 
+/* True when the engine answered. */
+static int answers(void)
+{
+	static const char ask[] = "GET /_ping HTTP/1.1\r\nHost: d\r\n\r\n";
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	char got[512];
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), ok;
+
+	snprintf(a.sun_path, sizeof a.sun_path, "%s", sock_path);
+	ok = connect(fd, (struct sockaddr *)&a, sizeof a) == 0 &&
+	     write(fd, ask, sizeof ask - 1) == sizeof ask - 1 && read(fd, got, sizeof got) > 12 &&
+	     memcmp(got, "HTTP/1.1 200", 12) == 0;
+	close(fd);
+	return ok;
+}
+
+static void run_program(char **argv)
+{
+	int null = open("/dev/null", O_RDWR);
+	setsid();
+	dup2(null, 0);
+	dup2(null, 1);
+	dup2(null, 2);
+	execvp(argv[0], argv);
+	_exit(127);
+}
+
+static void bench_boot(int n, char **argv)
+{
+	for (; n > 0; n--) {
+		long began = now_us();
+		pid_t pid = fork();
+		if (pid == 0)
+			run_program(argv);
+		while (!answers()) {
+			if (now_us() - began > 60000000)
+				die(argv[0], "does not answer");
+			usleep(100);
+		}
+		printf("%ld\n", now_us() - began);
+		fflush(stdout);
+		kill(pid, SIGTERM);
+		waitpid(pid, NULL, 0);
+	}
+}
+
 struct lane {
 	pthread_t thread;
 	int n, stop;
@@ -259,6 +315,8 @@ int main(int argc, char **argv)
 		bench_cycle(n, argv[5]);
 	else if (strcmp(argv[3], "exec") == 0 && argc > 5)
 		bench_exec(n, argv[5]);
+	else if (strcmp(argv[3], "boot") == 0 && argc > 5)
+		bench_boot(n, argv + 5);
 	else if (strcmp(argv[3], "ping") == 0)
 		bench_ping(n);
 	else if (strcmp(argv[3], "par") == 0 && argc > 6 && atoi(argv[5]) > 0 &&
