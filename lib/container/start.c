@@ -52,7 +52,8 @@ static int ask_keeper(struct container *c, struct keeper_reply *reply, struct er
 	auto_close int spec = -EBADF, log = -EBADF;
 	int r;
 
-	start.flags = (c->tty ? KEEPER_START_TTY : 0) | (c->open_stdin ? KEEPER_START_STDIN : 0);
+	start.flags = (c->tty ? KEEPER_START_TTY : 0) | (c->open_stdin ? KEEPER_START_STDIN : 0) |
+		      (c->auto_remove ? KEEPER_START_VOLATILE : 0);
 	pthread_mutex_lock(&c->lock);
 	r = life_ensure_listener(c, e);
 	if (r == 0)

@@ -129,6 +129,9 @@ struct keeper_start {
 enum keeper_start_flag {
 	KEEPER_START_TTY = 1 << 0,
 	KEEPER_START_STDIN = 1 << 1, /* keep stdin open */
+	/* It is removed when it ends, so nothing it writes has to survive a crash of the host: its
+	 * file system is not synced, neither by the program nor at the end. */
+	KEEPER_START_VOLATILE = 1 << 2,
 };
 
 /* Runs one more process in a running container.  The descriptors: the sealed spec; a SEQPACKET

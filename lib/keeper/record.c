@@ -98,7 +98,8 @@ static const char *bad_start(const void *p, unsigned nfds)
 	const struct keeper_start *s = p;
 
 	(void)nfds;
-	if (s->pad || (s->flags & ~(uint32_t)(KEEPER_START_TTY | KEEPER_START_STDIN)))
+	if (s->pad || (s->flags & ~(uint32_t)(KEEPER_START_TTY | KEEPER_START_STDIN |
+					      KEEPER_START_VOLATILE)))
 		return "flags";
 	return digest_is_zero(&s->id) ? "id" : NULL;
 }

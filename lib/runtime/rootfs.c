@@ -136,6 +136,17 @@ static int stack(struct layers *l, const char *path, struct err *e)
 	return r < 0 ? err_set(e, ERR_SYSTEM, -r, "cannot attach the layers") : 0;
 }
 
+/* The kernel's mark of an earlier start that did not reach the program, over which it would not
+ * mount again.  At the end of every other mount it syncs the whole file system below. */
+static void forget_volatile(const struct layers *l)
+{
+	auto_close int work = sys_open(
+		l->writable, "work/work", O_RDONLY | O_DIRECTORY, 0, SYS_PLAIN);
+
+	if (work >= 0 && unlinkat(work, "incompat/volatile", AT_REMOVEDIR) == 0)
+		(void)unlinkat(work, "incompat", AT_REMOVEDIR);
+}
+
 static int mount_overlay(struct start *s, const struct layers *l, struct err *e)
 {
 	auto_buf struct buf o = BUF(OPTIONS_MAX);
@@ -146,6 +157,10 @@ static int mount_overlay(struct start *s, const struct layers *l, struct err *e)
 	for (unsigned i = 0; i < l->n; i++)
 		(void)buf_fmt(&o, "%s/proc/self/fd/%d", i ? ":" : "", l->fd[i]);
 	(void)buf_fmt(&o, ",upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d", l->upper, l->work);
+	if (s->plan->start_flags & KEEPER_START_VOLATILE) {
+		forget_volatile(l);
+		(void)buf_z(&o, ",volatile");
+	}
 	if (buf_bad(&o))
 		return err_set(e, ERR_LIMIT, 0, "the image has too many layers");
 	r = sys_mount_overlay(s->plan->scratch_path, NODEV | (suid ? 0 : NOSUID), o.p);
