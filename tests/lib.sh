@@ -220,6 +220,10 @@ finish() { # last call of every test
 				"$(groups_of "$work/ids" | head -5)" "$(grep -F "$work/" /proc/self/mountinfo | head -5)"
 		fi
 	fi
+	# BIN=build/asan/bin: whatever the sanitizers found is in the daemons' log.
+	if grep -qsE 'Sanitizer:|runtime error:' "$work"/*.log; then
+		fail "no sanitizer has anything to say" "$(grep -hsE -A14 'Sanitizer:|runtime error:' "$work"/*.log)"
+	fi
 	[ "$tests_failed" = 0 ] || for p in "$work"/*.log; do note "$(basename "$p"): $(tail -n 15 "$p" 2>/dev/null)"; done
 	undo
 	echo "1..$tests_run"

@@ -116,7 +116,7 @@ static int open_containers(struct engine *e, const struct boot *b, bool fresh, s
 
 int engine_open(struct engine *e, const struct boot *b, struct err *err)
 {
-	bool fresh;
+	bool fresh = false;
 	int r = load_id(b->state_dir, e->id, err);
 
 	e->boot = b->head;
