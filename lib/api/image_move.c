@@ -49,9 +49,11 @@ int api_image_load(struct api_call *c, struct err *e)
 	const char *quiet = http_query(c->x, "quiet");
 	bool silent = quiet ? http_query_bool(c->x, "quiet") : true;
 	struct err why = { .kind = ERR_NONE };
-	int r = image_load(c->engine->images, api_owner(c), &from, silent, &progress, &why);
+	int r = api_image_platform(c, e);
 
-	(void)e;
+	if (r < 0)
+		return r;
+	r = image_load(c->engine->images, api_owner(c), &from, silent, &progress, &why);
 	if (r < 0)
 		r = write_line(&s, json_pack("{s:{s:s},s:s}", "errorDetail", "message", why.msg,
 					   "error", why.msg));
@@ -86,6 +88,7 @@ static int import(struct api_call *c, struct err *e)
 int api_image_create(struct api_call *c, struct err *e)
 {
 	const char *from = http_query(c->x, "fromSrc"), *image = http_query(c->x, "fromImage");
+	int r;
 
 	if (image && *image)
 		return err_set(e, ERR_UNSUPPORTED, 0,
@@ -94,7 +97,8 @@ int api_image_create(struct api_call *c, struct err *e)
 	if (!from || !streq(from, "-"))
 		return err_set(e, ERR_UNSUPPORTED, 0,
 			"importing from a URL is not supported: download it and use docker import -");
-	return import(c, e);
+	r = api_image_platform(c, e);
+	return r < 0 ? r : import(c, e);
 }
 
 static int save(struct api_call *c, const char *const *names, unsigned n, struct err *e)
@@ -102,8 +106,10 @@ static int save(struct api_call *c, const char *const *names, unsigned n, struct
 	struct stream s = { .x = c->x, .type = "application/x-tar" };
 	struct image_sink to = { write_stream, &s };
 	struct image_save *v;
-	int r = image_save_begin(c->engine->images, api_owner(c), names, n, &v, e);
+	int r = api_image_platform(c, e);
 
+	if (r == 0)
+		r = image_save_begin(c->engine->images, api_owner(c), names, n, &v, e);
 	if (r < 0)
 		return r;
 	r = image_save_write(v, &to, e);

@@ -82,7 +82,8 @@ static void add_mount(struct spec_writer *w, const json_t *m)
 static void add_mounts(struct spec_writer *w, const json_t *host)
 {
 	const char *key;
-	uint64_t shm = (uint64_t)jint(host, "ShmSize");
+	bool none = streq(jstr(host, "IpcMode"), "none");
+	uint64_t shm = none ? 0 : (uint64_t)jint(host, "ShmSize");
 	json_t *v;
 	size_t i;
 

@@ -30,7 +30,7 @@ int mounts_prepare(
 		r = fresh(&m->pts, "devpts", pts, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, e);
 	if (r == 0)
 		r = fresh(&m->mqueue, "mqueue", NULL, QUIET, e);
-	if (r == 0 && m->shm < 0)
+	if (r == 0 && m->shm < 0 && set->shm_size)
 		r = fresh(&m->shm, "tmpfs", shm, QUIET, e);
 	if (r == 0 && s->plan->start_flags & KEEPER_START_TTY) {
 		/* Through the mount itself, before anybody could put something in the way. */
@@ -73,6 +73,8 @@ int mounts_attach(const struct start *s, struct mounts *m, struct err *e)
 			return err_set(e, ERR_SYSTEM, -r, "cannot mount /%s", tops[i].name);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(below); i++) {
+		if (below[i].mount < 0) /* --ipc none: no /dev/shm */
+			continue;
 		r = sys_mount_attach(below[i].mount, s->dev, below[i].name);
 		if (r < 0)
 			return err_set(e, ERR_SYSTEM, -r, "cannot mount /dev/%s", below[i].name);

@@ -33,7 +33,7 @@ enum spec_type {
 	SPEC_DOMAINNAME,
 	SPEC_FILE,     /* path NUL content: a file of ours over /etc/hosts and the like, writable */
 	SPEC_TMPFS,    /* target NUL options ("rw,noexec,size=64m"), docker's --tmpfs syntax */
-	SPEC_SHM_SIZE, /* uint64 bytes of /dev/shm */
+	SPEC_SHM_SIZE, /* uint64 bytes of /dev/shm; 0: none is mounted */
 	SPEC_RLIMIT,   /* struct spec_rlimit */
 	SPEC_SYSCTL,   /* "net.x.y=value", namespaced keys only */
 	SPEC_MASK,     /* path to hide */

@@ -11,6 +11,7 @@ is "--read-only --tmpfs" "$(r --read-only --tmpfs /t busybox sh -c 'touch /t/x &
 like "--tmpfs with options" "$(r --tmpfs /t:size=1m,noexec busybox sh -c 'mount | grep " /t "')" 'noexec.*size=1024k'
 code "... its size holds" 1 docker run --rm --tmpfs /t:size=64k busybox dd if=/dev/zero of=/t/x bs=1k count=100
 is "--shm-size" "$(r --shm-size 5m busybox df -k /dev/shm | awk 'NR == 2 {print $2}')" 5120
+is "--ipc none: no /dev/shm" "$(r --ipc none busybox grep -c /dev/shm /proc/mounts)" 0
 is "/dev/shm has 64 MiB" "$(r busybox df -k /dev/shm | awk 'NR == 2 {print $2}')" 65536
 is "--ulimit nofile" "$(r --ulimit nofile=123:456 busybox sh -c 'ulimit -Sn; ulimit -Hn' | xargs)" '123 456'
 is "--ulimit core" "$(r --ulimit core=0 busybox sh -c 'ulimit -c')" 0
