@@ -13,7 +13,8 @@ static int reply_change(struct api_call *c, int r)
 	return api_reply_empty(c, r == 1 ? 304 : 204);
 }
 
-int api_query_i64(struct api_call *c, const char *name, int64_t dflt, int64_t *ret, struct err *e)
+static int query_i64(
+	struct api_call *c, const char *name, int64_t dflt, int64_t *ret, struct err *e)
 {
 	const char *text = http_query(c->x, name);
 
@@ -101,7 +102,7 @@ static int stop_options(struct api_call *c, struct container *t, const char **re
 	int64_t dflt = json_is_integer(own) ? json_integer_value(own) : 10;
 
 	*ret_signal = c->version >= 142 ? http_query(c->x, "signal") : NULL;
-	return api_query_i64(c, "t", dflt, ret_timeout, e);
+	return query_i64(c, "t", dflt, ret_timeout, e);
 }
 
 static int post_stop(struct api_call *c, struct err *e)
@@ -303,7 +304,7 @@ static int get_list(struct api_call *c, struct err *e)
 	int r = api_filters(c, &filters, e);
 
 	if (r == 0)
-		r = api_query_i64(c, "limit", 0, &limit, e);
+		r = query_i64(c, "limit", 0, &limit, e);
 	if (r == 0)
 		r = container_list(c->engine->containers, c->peer, http_query_bool(c->x, "all"),
 			http_query_bool(c->x, "size"), limit, filters, &doc, e);

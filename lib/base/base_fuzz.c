@@ -9,7 +9,6 @@ static void fuzz_numbers(struct str s)
 	char text[32];
 
 	BUG_ON(num_u32(s, 1000, &small) && small > 1000);
-	BUG_ON(num_octal(s, 07777, &small) && small > 07777);
 	BUG_ON(num_size(s, 1 << 20, &u) && u > 1 << 20);
 	BUG_ON(num_i64(s, -5, 5, &i) && (i < -5 || i > 5));
 	if (num_u64(s, UINT64_MAX, &u)) {

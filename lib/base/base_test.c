@@ -63,8 +63,7 @@ static void buffers_stop_at_their_maximum(void **state)
 	assert_int_equal(buf_z(&b, ""), -EMSGSIZE);
 	buf_clear(&b);
 	assert_int_equal(buf_fmt(&b, "%d", 42), 0);
-	buf_eat(&b, 1);
-	assert_string_equal(b.p, "2");
+	assert_string_equal(b.p, "42");
 }
 
 static void views_cut_and_trim(void **state)

@@ -85,16 +85,6 @@ int buf_fmt(struct buf *b, const char *fmt, ...)
 	return buf_add(b, large, (size_t)n);
 }
 
-void buf_eat(struct buf *b, size_t n)
-{
-	BUG_ON(n > b->n);
-	if (n == 0)
-		return;
-	memmove(b->p, b->p + n, b->n - n);
-	b->n -= n;
-	b->p[b->n] = '\0';
-}
-
 char *buf_steal(struct buf *b)
 {
 	char *p = b->p ? b->p : xstrdup("");

@@ -33,8 +33,6 @@ int buf_c(struct buf *b, char c);
 int buf_fmt(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 /* Room for n more bytes to be written at b->p + b->n, or NULL (limit).  Add to b->n yourself. */
 void *buf_room(struct buf *b, size_t n);
-/* Drops the first n bytes. */
-void buf_eat(struct buf *b, size_t n);
 char *buf_steal(struct buf *b) MUST_USE; /* gives the NUL-terminated content */
 static inline bool buf_bad(const struct buf *b)
 {

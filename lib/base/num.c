@@ -1,4 +1,4 @@
-static bool parse(struct str s, unsigned base, uint64_t max, uint64_t *ret)
+static bool parse(struct str s, uint64_t max, uint64_t *ret)
 {
 	uint64_t v = 0;
 
@@ -7,8 +7,7 @@ static bool parse(struct str s, unsigned base, uint64_t max, uint64_t *ret)
 	for (size_t i = 0; i < s.n; i++) {
 		unsigned d = (unsigned char)s.p[i] - (unsigned)'0';
 
-		if (d >= base || __builtin_mul_overflow(v, base, &v) ||
-			__builtin_add_overflow(v, d, &v))
+		if (d > 9 || __builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, d, &v))
 			return false;
 	}
 	if (v > max)
@@ -19,24 +18,14 @@ static bool parse(struct str s, unsigned base, uint64_t max, uint64_t *ret)
 
 bool num_u64(struct str s, uint64_t max, uint64_t *ret)
 {
-	return parse(s, 10, max, ret);
+	return parse(s, max, ret);
 }
 
 bool num_u32(struct str s, uint32_t max, uint32_t *ret)
 {
 	uint64_t v;
 
-	if (!parse(s, 10, max, &v))
-		return false;
-	*ret = (uint32_t)v;
-	return true;
-}
-
-bool num_octal(struct str s, uint32_t max, uint32_t *ret)
-{
-	uint64_t v;
-
-	if (!parse(s, 8, max, &v))
+	if (!parse(s, max, &v))
 		return false;
 	*ret = (uint32_t)v;
 	return true;
@@ -52,7 +41,7 @@ bool num_i64(struct str s, int64_t min, int64_t max, int64_t *ret)
 		s.p++;
 		s.n--;
 	}
-	if (!parse(s, 10, (uint64_t)INT64_MAX, &v))
+	if (!parse(s, (uint64_t)INT64_MAX, &v))
 		return false;
 	value = neg ? -(int64_t)v : (int64_t)v;
 	if (value < min || value > max)
@@ -87,7 +76,7 @@ bool num_size(struct str s, uint64_t max, uint64_t *ret)
 		s.n--;
 	if (s.n > 1 && unit_shift(s.p[s.n - 1]) >= 0)
 		shift = unit_shift(s.p[--s.n]);
-	if (!parse(s, 10, UINT64_MAX >> shift, &v) || v << shift > max)
+	if (!parse(s, UINT64_MAX >> shift, &v) || v << shift > max)
 		return false;
 	*ret = v << shift;
 	return true;

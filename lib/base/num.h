@@ -8,6 +8,5 @@ bool num_u64(struct str s, uint64_t max, uint64_t *ret) MUST_USE;
 bool num_u32(struct str s, uint32_t max, uint32_t *ret) MUST_USE;
 /* Optional leading '-'. */
 bool num_i64(struct str s, int64_t min, int64_t max, int64_t *ret) MUST_USE;
-bool num_octal(struct str s, uint32_t max, uint32_t *ret) MUST_USE;
 /* "12", "12k", "12m", "12g", "12t" with an optional b, binary multiples (docker's form). */
 bool num_size(struct str s, uint64_t max, uint64_t *ret) MUST_USE;

@@ -16,9 +16,8 @@ int cgroup_detect(enum cgroup_version *ret);
 
 /* ---- writing --------------------------------------------------------------------------------- */
 int cgroup_create(const struct digest *id, const struct keeper_limits *l, struct err *e);
-/* v2: directory descriptor for CLONE_INTO_CGROUP; v1: -EOPNOTSUPP (use cgroup_join). */
+/* v2: directory descriptor for CLONE_INTO_CGROUP; v1: -EOPNOTSUPP (use a gate). */
 int cgroup_open(const struct digest *id, struct err *e);
-int cgroup_join(const struct digest *id, pid_t pid, struct err *e); /* v1: all hierarchies */
 /* A way in for a process that may not open the group's files itself: root opens the gate, a child
  * born with its descriptors moves itself.  The kernel judges by who opened them.  On v1 this is
  * some hundred times faster than being moved by another process: a thread that moves only itself

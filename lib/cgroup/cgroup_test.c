@@ -26,18 +26,6 @@ static int fresh_id(void **state)
 	return 0;
 }
 
-static pid_t sleeper(void)
-{
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		for (;;)
-			(void)pause();
-	}
-	return pid;
-}
-
 static void expect_number(
 	enum controller v1, const char *v1_file, const char *v2_file, uint64_t want)
 {
@@ -98,17 +86,45 @@ static void a_cpuset_holds_the_processors_asked_for(void **state)
 	assert_int_equal(cgroup_remove(&id, &e), 0);
 }
 
-static void processes_are_counted_frozen_and_killed(void **state)
+/* A process that has moved itself into the group; it may open nothing there: what it has is what
+ * root opened. */
+static pid_t sleeper(void)
+{
+	struct cgroup_gate gate;
+	int said[2];
+	char c = 1;
+	pid_t pid;
+
+	assert_int_equal(cgroup_gate_open(&id, &gate, &e), 0);
+	assert_true(gate.n > 0);
+	assert_int_equal(pipe(said), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (setresuid(65534, 65534, 65534) == 0 && cgroup_gate_enter(&gate, &e) == 0)
+			(void)!write(said[1], "", 1);
+		for (;;)
+			(void)pause();
+	}
+	(void)close(said[1]);
+	assert_int_equal(read(said[0], &c, 1), 1);
+	(void)close(said[0]);
+	cgroup_gate_close(&gate);
+	assert_int_equal(gate.n, 0);
+	return pid;
+}
+
+static void processes_move_in_are_counted_frozen_and_killed(void **state)
 {
 	struct keeper_limits none = { 0 };
 	struct cgroup_stats s;
-	pid_t pid = sleeper(), *pids = NULL;
+	pid_t pid, *pids = NULL;
 	size_t n = 0;
 	int status;
 
 	(void)state;
 	assert_int_equal(cgroup_create(&id, &none, &e), 0);
-	assert_int_equal(cgroup_join(&id, pid, &e), 0);
+	pid = sleeper();
 	assert_int_equal(cgroup_pids(&id, &pids, &n, &e), 0);
 	assert_int_equal(n, 1);
 	assert_int_equal(pids[0], pid);
@@ -126,42 +142,6 @@ static void processes_are_counted_frozen_and_killed(void **state)
 	assert_int_equal(e.kind, ERR_NOT_FOUND);
 }
 
-/* The child may open nothing there: what it has is what root opened. */
-static void a_process_moves_itself_through_the_gate(void **state)
-{
-	struct keeper_limits none = { 0 };
-	struct cgroup_gate gate;
-	pid_t pid, *pids = NULL;
-	size_t n = 0;
-	int status, said[2];
-	char c = 1;
-
-	(void)state;
-	assert_int_equal(cgroup_create(&id, &none, &e), 0);
-	assert_int_equal(cgroup_gate_open(&id, &gate, &e), 0);
-	assert_true(gate.n > 0);
-	assert_int_equal(pipe(said), 0);
-	pid = fork();
-	if (pid == 0) {
-		if (setresuid(65534, 65534, 65534) == 0 && cgroup_gate_enter(&gate, &e) == 0)
-			(void)!write(said[1], "", 1);
-		for (;;)
-			(void)pause();
-	}
-	(void)close(said[1]);
-	assert_int_equal(read(said[0], &c, 1), 1);
-	(void)close(said[0]);
-	cgroup_gate_close(&gate);
-	assert_int_equal(gate.n, 0);
-	assert_int_equal(cgroup_pids(&id, &pids, &n, &e), 0);
-	assert_int_equal(n, 1);
-	assert_int_equal(pids[0], pid);
-	free(pids);
-	assert_int_equal(kill(pid, SIGKILL), 0);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(cgroup_remove(&id, &e), 0);
-}
-
 /* In a child that has joined the group: 0 when exactly the harmless devices open. */
 static int probe_devices(void)
 {
@@ -171,30 +151,26 @@ static int probe_devices(void)
 	return open("/dev/kmsg", O_RDONLY | O_CLOEXEC) >= 0 || errno != EPERM ? 2 : 0;
 }
 
-static void expect_probe(void (*join)(pid_t))
+static void expect_probe(void (*join)(void))
 {
-	int go[2], status;
-	pid_t pid;
-	char c;
+	int status;
+	pid_t pid = fork();
 
-	assert_int_equal(pipe(go), 0);
-	pid = fork();
+	assert_true(pid >= 0);
 	if (pid == 0) {
-		close(go[1]);
-		(void)!read(go[0], &c, 1);
+		join();
 		_exit(probe_devices());
 	}
-	close(go[0]);
-	join(pid);
-	close(go[1]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-static void join_container(pid_t pid)
+static void join_container(void)
 {
-	assert_int_equal(cgroup_join(&id, pid, &e), 0);
+	struct cgroup_gate gate;
+
+	BUG_ON(cgroup_gate_open(&id, &gate, &e) < 0 || cgroup_gate_enter(&gate, &e) < 0);
 }
 
 static void only_listed_devices_open(void **state)
@@ -210,15 +186,11 @@ static void only_listed_devices_open(void **state)
 
 #define V2_DIR "/sys/fs/cgroup/unified/caisson-test"
 
-static void join_v2_dir(pid_t pid)
+static void join_v2_dir(void)
 {
-	char text[24];
 	int fd = open(V2_DIR "/cgroup.procs", O_WRONLY | O_CLOEXEC);
 
-	(void)snprintf(text, sizeof(text), "%d", pid);
-	assert_true(fd >= 0);
-	assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
-	close(fd);
+	BUG_ON(fd < 0 || fd_write_all(fd, "0", 1) < 0);
 }
 
 /* The v2 filter works on any directory of the unified tree, so a hybrid machine can test it. */
@@ -244,8 +216,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(limits_are_what_the_kernel_says, fresh_id),
 		cmocka_unit_test_setup(a_cpuset_holds_the_processors_asked_for, fresh_id),
-		cmocka_unit_test_setup(processes_are_counted_frozen_and_killed, fresh_id),
-		cmocka_unit_test_setup(a_process_moves_itself_through_the_gate, fresh_id),
+		cmocka_unit_test_setup(processes_move_in_are_counted_frozen_and_killed, fresh_id),
 		cmocka_unit_test_setup(only_listed_devices_open, fresh_id),
 		cmocka_unit_test_setup(the_v2_filter_opens_the_same_devices, fresh_id),
 	};

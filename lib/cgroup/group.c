@@ -88,24 +88,6 @@ int cgroup_open(const struct digest *id, struct err *e)
 	return fd < 0 ? err_set(e, ERR_SYSTEM, errno, "open the control group \"%s\"", path) : fd;
 }
 
-int cgroup_join(const struct digest *id, pid_t pid, struct err *e)
-{
-	bool v2 = cgroup_version() == CGROUP_V2;
-
-	for (enum controller c = 0; c < CTL_COUNT; c++) {
-		int r;
-
-		if ((c == CTL_UNIFIED) != v2 ||
-			((c == CTL_CPUSET || c == CTL_DEVICES) && !cgroup_has(c, id)))
-			continue;
-		r = cgroup_write_i64(c, id, "cgroup.procs", pid);
-		if (r < 0)
-			return err_set(
-				e, ERR_SYSTEM, -r, "move process %d into its control group", pid);
-	}
-	return 0;
-}
-
 int cgroup_gate_open(const struct digest *id, struct cgroup_gate *ret, struct err *e)
 {
 	bool v2 = cgroup_version() == CGROUP_V2;

@@ -53,7 +53,7 @@ struct field {
 	unsigned flags;
 	const char *text;
 };
-extern const struct field config_fields[], host_config_fields[], resource_fields[];
+extern const struct field config_fields[], resource_fields[];
 /* Copies the members the table knows, checked, defaults filled in, in the table's order. */
 int fields_read(const json_t *in, const struct field *table, json_t *out, struct err *e);
 bool field_empty(const json_t *v);
@@ -160,8 +160,6 @@ int set_find_name(struct container_set *s, uint32_t owner, const char *name,
 int joined_check(struct container *c, struct err *e);
 
 /* ---- spec.c, create.c, files.c --------------------------------------------------------------- */
-int create_record(struct container *c, const struct http_peer *peer, struct keeper_create *ret,
-	struct err *e);
 int spec_memfd(struct container *c, struct err *e); /* gives the sealed spec */
 void spec_add_files(struct spec_writer *w, struct container *c);
 
@@ -194,11 +192,8 @@ void life_changed(struct container *c);
 /* Calls the on_change hook; without locks. */
 void life_notify(struct container *c, enum container_status was);
 int life_start(struct container *c, bool by_user, struct err *e); /* op held */
-int life_ensure_listener(struct container *c, struct err *e);	  /* under lock */
 /* The container's process has ended: everything that follows.  Without locks. */
 void life_exited(struct container *c, int code, uint64_t when_ns);
-int life_wait_stopped(struct container *c, int64_t timeout_ms); /* 0 or -ETIMEDOUT */
-int life_signal(struct container *c, int signal, struct err *e);
 /* The shim is gone without a word: the log's exit record, or LOST_CODE. */
 #define LOST_CODE 255
 void life_shim_lost(struct container *c);
@@ -220,8 +215,6 @@ void monitor_plan(struct container_set *s, uint64_t at_ns);
 /* ---- documents ------------------------------------------------------------------------------- */
 /* Docker's mount entry of a tmpfs. */
 json_t *mount_doc(const char *target, bool writable);
-/* size.c: bytes in the writable layer; asks a worker, takes as long as it takes. */
-int size_measure(struct container *c, uint64_t *ret_bytes, struct err *e);
 void size_add(struct container *c, json_t *doc);
 
 /* filter.c: docker ps --filter */

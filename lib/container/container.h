@@ -160,9 +160,6 @@ struct spec_writer;
 int container_spec_more(struct container *c, struct spec_writer *w, struct err *e);
 /* Publishes an event of c with docker's attributes (labels, image, name) and the given pairs. */
 void container_event(struct container *c, const char *action, ...) __attribute__((sentinel));
-/* How many containers use an image: for image_store_options.users; arg: struct container_set *. */
-unsigned container_image_users(
-	void *arg, const struct digest *image, bool *ret_running, char *ret_container);
 
 /* ---- documents ------------------------------------------------------------------------------- */
 json_t *container_inspect(struct container *c, bool size); /* gives */

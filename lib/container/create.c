@@ -125,7 +125,7 @@ static int fill_seccomp(
 	return dir_write(c->dir, "seccomp.bpf", bytes, e);
 }
 
-int create_record(
+static int create_record(
 	struct container *c, const struct http_peer *peer, struct keeper_create *k, struct err *e)
 {
 	struct security sec;

@@ -7,7 +7,7 @@
 	"--storage-opt is supported only for overlay over xfs with 'pquota' mount option"
 
 /* Every member of HostConfig in API 1.50, in docker's order. */
-const struct field host_config_fields[] = {
+static const struct field host_config_fields[] = {
 	{ "Binds", FIELD_STRS, FIELD_LATER, LATER("bind mounts and volumes") },
 	{ "ContainerIDFile", FIELD_STR },
 	{ "LogConfig", FIELD_OBJECT },

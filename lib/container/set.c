@@ -299,31 +299,3 @@ int container_set_open(
 	*ret = s;
 	return 0;
 }
-
-unsigned container_image_users(
-	void *arg, const struct digest *image, bool *ret_running, char *ret_container)
-{
-	struct container_set *s = arg;
-	unsigned users = 0;
-
-	if (ret_running)
-		*ret_running = false;
-	pthread_mutex_lock(&s->lock);
-	for (size_t i = 0; i < s->n; i++) {
-		struct container *c = s->all[i];
-		bool running;
-
-		if (!digest_eq(&c->image_id, image))
-			continue;
-		pthread_mutex_lock(&c->lock);
-		running = status_running(c->status);
-		pthread_mutex_unlock(&c->lock);
-		if (ret_container && (users == 0 || running))
-			(void)str_copy(ret_container, DIGEST_HEX + 1, str_of(c->hex));
-		if (ret_running)
-			*ret_running = *ret_running || running;
-		users++;
-	}
-	pthread_mutex_unlock(&s->lock);
-	return users;
-}

@@ -25,7 +25,8 @@ static int parse_report(struct str s, struct job_measured *ret)
 	return -EBADMSG;
 }
 
-int size_measure(struct container *c, uint64_t *ret_bytes, struct err *e)
+/* Bytes in the writable layer; asks a worker, takes as long as it takes. */
+static int measure(struct container *c, uint64_t *ret_bytes, struct err *e)
 {
 	struct keeper_job job = { .kind = KEEPER_JOB_MEASURE, .target = c->id };
 	auto_buf struct buf report = BUF(REPORT_MAX);
@@ -55,7 +56,7 @@ void size_add(struct container *c, json_t *doc)
 	uint64_t rw = 0, image = c->image ? c->image->size : 0;
 	struct err ignore;
 
-	if (size_measure(c, &rw, &ignore) < 0)
+	if (measure(c, &rw, &ignore) < 0)
 		rw = 0;
 	json_object_set_new(doc, "SizeRw", json_integer((json_int_t)rw));
 	json_object_set_new(doc, "SizeRootFs", json_integer((json_int_t)(rw + image)));

@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 
 /* Under lock. */
-int life_ensure_listener(struct container *c, struct err *e)
+static int ensure_listener(struct container *c, struct err *e)
 {
 	char name[DIGEST_HEX + 6];
 
@@ -24,7 +24,7 @@ int container_attach_socket(struct container *c, const struct shim_hello *hello,
 	pthread_mutex_lock(&c->lock);
 	/* a running container has its shim's listener */
 	if (c->status != CONTAINER_RUNNING && c->status != CONTAINER_PAUSED && !c->removed)
-		r = life_ensure_listener(c, e);
+		r = ensure_listener(c, e);
 	pthread_mutex_unlock(&c->lock);
 	/* without the lock: a full backlog makes this wait */
 	return r < 0 ? r : shim_connect(c->set->o.run_dir, name, hello, e);
@@ -55,7 +55,7 @@ static int ask_keeper(struct container *c, struct keeper_reply *reply, struct er
 	start.flags = (c->tty ? KEEPER_START_TTY : 0) | (c->open_stdin ? KEEPER_START_STDIN : 0) |
 		      (c->auto_remove ? KEEPER_START_VOLATILE : 0);
 	pthread_mutex_lock(&c->lock);
-	r = life_ensure_listener(c, e);
+	r = ensure_listener(c, e);
 	if (r == 0)
 		r = spec = spec_memfd(c, e);
 	pthread_mutex_unlock(&c->lock);

@@ -5,7 +5,7 @@
 #define KILL_WAIT_MS 10000
 
 /* 0 when it has stopped; -ETIMEDOUT.  timeout_ms < 0: for ever. */
-int life_wait_stopped(struct container *c, int64_t timeout_ms)
+static int wait_stopped(struct container *c, int64_t timeout_ms)
 {
 	uint64_t end = clock_mono_ns() + (uint64_t)MAX(timeout_ms, (int64_t)0) * 1000000;
 	struct timespec at = { .tv_sec = (time_t)(end / NS_PER_SEC),
@@ -102,7 +102,7 @@ static int signal_locked(struct container *c, int signal, struct err *e)
 	return r;
 }
 
-int life_signal(struct container *c, int signal, struct err *e)
+static int send_signal(struct container *c, int signal, struct err *e)
 {
 	char text[16];
 	int r;
@@ -120,11 +120,11 @@ int life_signal(struct container *c, int signal, struct err *e)
 /* SIGKILL and wait for the end. */
 int life_kill_wait(struct container *c, struct err *e)
 {
-	int r = life_signal(c, SIGKILL, e);
+	int r = send_signal(c, SIGKILL, e);
 
 	if (r < 0)
 		return r;
-	if (life_wait_stopped(c, KILL_WAIT_MS) < 0)
+	if (wait_stopped(c, KILL_WAIT_MS) < 0)
 		return err_set(e, ERR_SYSTEM, 0,
 			"tried to kill container, but did not receive an exit event");
 	return 0;
@@ -137,20 +137,20 @@ int container_kill(struct container *c, const char *signal, struct err *e)
 
 	if (n < 0)
 		return n;
-	r = n == SIGKILL ? life_kill_wait(c, e) : life_signal(c, n, e);
+	r = n == SIGKILL ? life_kill_wait(c, e) : send_signal(c, n, e);
 	return r < 0 ? r : 0;
 }
 
 /* The same for stop, restart and forced removal; status has been looked at. */
 static int stop(struct container *c, int signal, int64_t timeout_s, struct err *e)
 {
-	int r = life_signal(c, signal, e);
+	int r = send_signal(c, signal, e);
 
 	if (r < 0 && e->kind == ERR_CONFLICT)
 		return 0; /* it ended by itself */
 	if (r < 0)
 		return r;
-	r = life_wait_stopped(c, timeout_s < 0 ? -1 : MIN(timeout_s, INT64_C(1) << 40) * 1000);
+	r = wait_stopped(c, timeout_s < 0 ? -1 : MIN(timeout_s, INT64_C(1) << 40) * 1000);
 	if (r < 0) {
 		r = life_kill_wait(c, e);
 		if (r < 0 && e->kind == ERR_CONFLICT)

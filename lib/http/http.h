@@ -1,5 +1,5 @@
 /*
- * http - HTTP/1.1 (RFC 9112) for the engine, later the registry: a thin layer on epoll and OpenSSL.
+ * http - HTTP/1.1 (RFC 9112) for the engine: a thin layer on epoll and OpenSSL.
  *
  * Threads: one epoll thread accepts and parks idle connections (no buffer while parked); a request
  * in progress runs on a worker thread with blocking reads and writes, so backpressure is the
@@ -79,7 +79,6 @@ int http_stream_end(struct http_exchange *x);
 bool http_replied(const struct http_exchange *x);
 /* Becomes readable or hung up when the client goes away; for poll() (events POLLRDHUP). */
 int http_client_fd(const struct http_exchange *x);
-bool http_client_gone(const struct http_exchange *x);
 
 /* ---- hijack: the raw stream of attach and exec ----------------------------------------------- */
 /* Answers 101 UPGRADED (or 200 without Upgrade) and turns the connection into a raw stream. */

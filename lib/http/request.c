@@ -122,10 +122,3 @@ int http_client_fd(const struct http_exchange *x)
 {
 	return x->conn->fd;
 }
-
-bool http_client_gone(const struct http_exchange *x)
-{
-	struct pollfd p = { .fd = x->conn->fd, .events = POLLRDHUP };
-
-	return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL));
-}

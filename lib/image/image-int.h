@@ -91,8 +91,6 @@ int image_layer_ensure(struct image_store *s, const struct digest *blob, const s
 	const struct image_layer_watch *w, struct image_layer *ret, struct err *e);
 bool image_layer_get(struct image_store *s, const struct digest *blob, struct image_layer *ret);
 void image_layer_known(struct image_store *s, const struct image_layer *l);
-/* Called when nothing uses the blob any more. */
-void image_layer_forget(struct image_store *s, const struct digest *blob);
 void image_pin(struct image_store *s, const struct digest *blob);
 /* Commits a writer and pins the result in one step. */
 int image_pin_commit(struct image_store *s, struct store_writer *w, const struct digest *expect,
@@ -140,12 +138,6 @@ void image_members_done(struct image_store *s, struct image_members *m);
 /* Follows links inside the archive. */
 int image_member_find(const struct image_members *m, const char *name,
 	const struct image_member **ret, struct err *e);
-/* Pumps a client's bytes into a descriptor on a thread of its own. */
-struct image_pump;
-int image_pump_start(
-	const struct image_source *from, int *ret_fd, struct image_pump **ret, struct err *e);
-/* Joins; the error of reading the client, if there was one. */
-int image_pump_end(struct image_pump *p, struct err *e);
 
 /* ---- plan.c: which images an archive holds --------------------------------------------------- */
 struct image_plan {
@@ -165,10 +157,8 @@ struct image_report { /* lines for the client; any thread */
 	pthread_mutex_t lock;
 	const struct image_sink *sink;
 	bool quiet, failed;
-	json_t *held; /* while a lock is held, lines wait here: a slow client must not hold it too
-		       */
+	json_t *held; /* lines that wait for a lock to be let go: a slow client must not hold it */
 };
-void image_report_stream(struct image_report *r, const char *fmt, ...) PRINTF(2, 3);
 /* Unpacks what is missing, makes the image, names it, tells. */
 int image_register(struct image_store *s, uint32_t owner, const struct image_plan *p,
 	struct image_report *r, struct digest *ret_id, struct err *e);

@@ -171,7 +171,7 @@ int image_layer_ensure(struct image_store *s, const struct digest *blob, const s
 	return r;
 }
 
-void image_layer_forget(struct image_store *s, const struct digest *blob)
+static void layer_forget(struct image_store *s, const struct digest *blob)
 {
 	struct keeper_layer l = { .layer = *blob };
 	struct keeper_reply reply;
@@ -261,7 +261,7 @@ void image_unpin(struct image_store *s, const struct digest *blob)
 	if (--p->count == 0) {
 		*p = s->pins[--s->npins];
 		if (!used_by_image(s, &d)) {
-			image_layer_forget(s, &d);
+			layer_forget(s, &d);
 			(void)store_delete(s->o.blobs, &d, &ignored);
 		}
 	}

@@ -28,7 +28,8 @@ static void *pump(void *arg)
 	return NULL;
 }
 
-int image_pump_start(
+/* A client's bytes go into a descriptor on a thread of its own. */
+static int pump_start(
 	const struct image_source *from, int *ret_fd, struct image_pump **ret, struct err *e)
 {
 	struct image_pump *p = xcalloc(1, sizeof(*p));
@@ -54,7 +55,8 @@ int image_pump_start(
 	return 0;
 }
 
-int image_pump_end(struct image_pump *p, struct err *e)
+/* Joins; the error of reading the client, if there was one. */
+static int pump_end(struct image_pump *p, struct err *e)
 {
 	int r;
 
@@ -178,7 +180,7 @@ int image_receive(struct image_store *s, const struct image_source *from, struct
 	int in, r;
 
 	*ret = (struct image_members){ .n = 0 };
-	r = image_pump_start(from, &in, &pump_thread, e);
+	r = pump_start(from, &in, &pump_thread, e);
 	if (r < 0)
 		return r;
 	r = image_job_start(s, KEEPER_JOB_ARCHIVE, NULL, in, &job, e);
@@ -187,7 +189,7 @@ int image_receive(struct image_store *s, const struct image_source *from, struct
 		image_job_end(job);
 	}
 	/* A client that went away explains a truncated archive better than its parser does. */
-	if (image_pump_end(pump_thread, &client) < 0) {
+	if (pump_end(pump_thread, &client) < 0) {
 		if (e)
 			*e = client;
 		r = err_errno(&client);

@@ -23,7 +23,8 @@ static void report_line(struct image_report *r, json_t *line)
 	json_decref(line);
 }
 
-void image_report_stream(struct image_report *r, const char *fmt, ...)
+PRINTF(2, 3)
+static void report_stream(struct image_report *r, const char *fmt, ...)
 {
 	char text[ERR_MSG_MAX];
 	va_list ap;
@@ -66,8 +67,7 @@ static void on_warning(void *arg, struct str text)
 	struct watch *w = arg;
 
 	if (!w->report->quiet)
-		image_report_stream(
-			w->report, "Warning: %.*s\n", (int)MIN(text.n, (size_t)400), text.p);
+		report_stream(w->report, "Warning: %.*s\n", (int)MIN(text.n, (size_t)400), text.p);
 }
 
 /* ---- layers ---------------------------------------------------------------------------------- */
@@ -151,11 +151,11 @@ static void tell_tag(struct image_report *r, const struct oci_ref *ref, const st
 	char id[DIGEST_TEXT + 1];
 
 	if (!digest_is_zero(old))
-		image_report_stream(r,
+		report_stream(r,
 			"The image %s already exists, renaming the old one with ID %s to empty "
 			"string\n",
 			name, digest_text(old, id));
-	image_report_stream(r, "Loaded image: %s\n", name);
+	report_stream(r, "Loaded image: %s\n", name);
 }
 
 /* With lock held for writing.  Takes img. */
@@ -178,7 +178,7 @@ static int publish(struct image_store *s, uint32_t owner, struct image *img,
 			tell_tag(report, &p->tags[i], &old);
 	}
 	if (r == 0 && p->ntags == 0)
-		image_report_stream(report, "Loaded image ID: %s\n", digest_text(&en->img->id, id));
+		report_stream(report, "Loaded image ID: %s\n", digest_text(&en->img->id, id));
 	if (r < 0 && fresh)
 		image_entry_drop(s, en);
 	return r;

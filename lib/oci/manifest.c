@@ -21,7 +21,7 @@ bool oci_is_manifest(const char *t)
 	return streq(t, OCI_MANIFEST) || streq(t, docker_manifest);
 }
 
-bool oci_is_layer(const char *t)
+static bool is_layer(const char *t)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(layer_types); i++)
 		if (streq(t, layer_types[i]))
@@ -131,7 +131,7 @@ static int read_layers(const json_t *doc, struct oci_manifest *m, struct err *e)
 	m->nlayers = (unsigned)json_array_size(layers);
 	for (unsigned i = 0; i < m->nlayers && r == 0; i++) {
 		r = get_descriptor(json_array_get(layers, i), &m->layers[i], e);
-		if (r == 0 && !oci_is_layer(m->layers[i].media_type))
+		if (r == 0 && !is_layer(m->layers[i].media_type))
 			r = err_set(e, ERR_UNSUPPORTED, 0,
 				"layers of type \"%s\" are not supported", m->layers[i].media_type);
 	}

@@ -32,9 +32,8 @@ struct oci_ref {
 };
 /* Docker's grammar and messages ("invalid reference format" ...).  No default tag is added. */
 int oci_ref_parse(struct str text, struct oci_ref *ret, struct err *e);
-/* As people write it: "busybox", "user/app", "ghcr.io/x/y"; a view into the name. */
-struct str oci_ref_familiar(const struct oci_ref *r);
-/* familiar name with ":tag" ("latest" is not added) or "@sha256:..."; gives. */
+/* As people write it ("busybox", "user/app", "ghcr.io/x/y"), with ":tag" ("latest" is not added) or
+ * "@sha256:..."; gives. */
 char *oci_ref_text(const struct oci_ref *r);
 
 /* ---- documents ------------------------------------------------------------------------------- */
@@ -57,7 +56,6 @@ int oci_manifest_parse(
 int oci_index_parse(struct str bytes, struct oci_descriptor **ret, unsigned *ret_n, struct err *e);
 bool oci_is_index(const char *media_type);
 bool oci_is_manifest(const char *media_type);
-bool oci_is_layer(const char *media_type);
 /* The image config: checked (os, rootfs.type, diff_ids, types of what containers use).  Gives doc
  * and the diff ids. */
 int oci_config_parse(struct str bytes, json_t **ret_doc, struct digest **ret_diff_ids,

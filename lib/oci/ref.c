@@ -199,7 +199,7 @@ int oci_ref_parse(struct str text, struct oci_ref *ret, struct err *e)
 }
 
 /* The short form only where it means the same again: "docker.io/a.b/c" has none. */
-struct str oci_ref_familiar(const struct oci_ref *r)
+static struct str familiar(const struct oci_ref *r)
 {
 	struct str whole = str_of(r->name), s = whole, rest;
 	struct digest hex;
@@ -216,7 +216,7 @@ struct str oci_ref_familiar(const struct oci_ref *r)
 
 char *oci_ref_text(const struct oci_ref *r)
 {
-	struct str name = oci_ref_familiar(r);
+	struct str name = familiar(r);
 	char digest[DIGEST_TEXT + 1] = "";
 
 	if (r->has_digest)

@@ -307,7 +307,7 @@ static void task_clear(const void *arg, struct keeper_reply *reply)
 		say(SAY_WARNING, "a cgroup could not be removed", "%s", "");
 }
 
-int container_trash(const struct digest *id, struct err *e)
+static int move_to_trash(const struct digest *id, struct err *e)
 {
 	char hex[DIGEST_HEX + 1];
 	int r = trash_put(state.containers_dir, digest_hex(id, hex));
@@ -323,7 +323,7 @@ static void answer_remove(struct container *c)
 	struct keeper_reply reply = { 0 };
 
 	c->removing = false;
-	if (container_trash(&c->id, &reply.err) == 0)
+	if (move_to_trash(&c->id, &reply.err) == 0)
 		c->used = false;
 	engine_reply(&c->ask, &reply);
 }
@@ -399,7 +399,7 @@ int container_remove(const struct ask *a, struct wire_msg *m, struct keeper_repl
 		(void)sys_pidfd_signal(c->shim.fd, SIGTERM);
 		return OP_LATER;
 	}
-	r = container_trash(&id->id, &reply->err);
+	r = move_to_trash(&id->id, &reply->err);
 	if (r == 0)
 		c->used = false;
 	return r;

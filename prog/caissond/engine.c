@@ -21,16 +21,6 @@ static struct {
 	uint64_t generation;
 } engine = { .link = { -EBADF, NULL } };
 
-bool engine_alive(void)
-{
-	return engine.pid > 0;
-}
-
-uint64_t engine_generation(void)
-{
-	return engine.generation;
-}
-
 static void engine_kill(const char *why)
 {
 	if (engine.pid <= 0)

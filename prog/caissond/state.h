@@ -89,8 +89,6 @@ const struct client *door_client(uint64_t handle);
 void engine_start(void);
 void engine_stop(void); /* asks it to end, then makes it */
 int engine_send(uint16_t op, const void *body, size_t size, const int *fds, unsigned nfds);
-bool engine_alive(void);
-uint64_t engine_generation(void);
 void engine_reply(const struct ask *a, const struct keeper_reply *reply);
 /* enginens.c: in the engine's process, before it is executed; exits when a step fails. */
 void engine_enter(int state_tree, int run_tree);
@@ -120,7 +118,6 @@ void container_save_run(const struct container *c);
 void container_ended(struct container *c);
 bool container_init_alive(const struct container *c);
 void container_watch_shim(struct container *c, int pidfd);
-int container_trash(const struct digest *id, struct err *e);
 
 /* ---- proc.c: facts about processes ----------------------------------------------------------- */
 int proc_start_time(pid_t pid, uint64_t *ret);
