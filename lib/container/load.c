@@ -44,6 +44,8 @@ static int load_config(struct container *c, const json_t *doc, struct err *e)
 	const json_t *config = json_object_get(doc, "Config");
 	const json_t *host = json_object_get(doc, "HostConfig");
 
+	if (jint(doc, "Version") > CONTAINER_VERSION + 1)
+		return err_set(e, ERR_UNSUPPORTED, 0, "the document is of a newer version");
 	if (!version_readable(jint(doc, "Version"), CONTAINER_VERSION) ||
 		!digest_parse_hex(str_of(jstr(doc, "Id")), &c->id) ||
 		!digest_parse(str_of(jstr(doc, "Image")), &c->image_id) ||
@@ -78,6 +80,22 @@ static void guess_state(struct container *c)
 	c->runs = 1;
 }
 
+static void load_what_happened(struct container *c)
+{
+	static const char *const begun[] = { ".config.json.tmp", ".state.json.tmp" };
+	struct err ignore;
+	auto_json json_t *state = read_json(c->dir, "state.json", &ignore);
+
+	for (size_t i = 0; i < ARRAY_SIZE(begun); i++)
+		(void)unlinkat(c->dir, begun[i], 0);
+	if (state) {
+		load_state(c, state);
+		return;
+	}
+	guess_state(c);
+	(void)persist_state(c, &ignore);
+}
+
 /* What is known of all containers: the files decide, the database steps in for one that is gone or
  * damaged. */
 struct load {
@@ -93,7 +111,6 @@ static int keep_row(void *arg, const char *key, json_t *doc)
 static int load_documents(struct container *c, const struct load *l, const char *hex, struct err *e)
 {
 	auto_json json_t *file = read_json(c->dir, "config.json", e);
-	auto_json json_t *state = read_json(c->dir, "state.json", e);
 	const json_t *mirror = json_object_get(l->configs, hex);
 	const json_t *doc = file;
 	struct err ignore;
@@ -103,20 +120,17 @@ static int load_documents(struct container *c, const struct load *l, const char 
 		r = load_config(c, doc, e);
 	if (r < 0 && mirror)
 		r = load_config(c, doc = mirror, e);
+	if (r < 0 && e->kind == ERR_UNSUPPORTED)
+		return -EOPNOTSUPP; /* a much newer engine's: left alone */
 	if (r < 0)
 		return doc || faccessat(c->dir, "config.json", F_OK, 0) == 0 ? -EBADMSG : -ENOENT;
 	if (!streq(c->hex, hex))
 		return -EBADMSG;
-	if (state)
-		load_state(c, state);
-	else
-		guess_state(c);
+	load_what_happened(c);
 	if (image_find(c->set->o.images, 0, jstr(doc, "Image"), &c->image, e) < 0)
 		c->image = NULL; /* it can still run: the keeper has its layers */
 	if (doc != file || !json_equal(file, mirror))
 		(void)persist_config(c, &ignore);
-	if (!state)
-		(void)persist_state(c, &ignore);
 	return 0;
 }
 
@@ -138,6 +152,30 @@ static int load_one(const struct load *l, const char *hex)
 	return r;
 }
 
+/* It runs, or may hold somebody's work, but nothing says what it is: root can see, use and remove
+ * it.  What could not be read stays beside it. */
+static void adopt_nameless(struct container_set *s, const struct digest *id)
+{
+	auto_container struct container *c = container_new(s);
+	struct err ignore;
+
+	c->id = *id;
+	digest_hex(&c->id, c->hex);
+	c->dir = openat(s->o.dir, c->hex, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (c->dir < 0)
+		return;
+	(void)renameat(c->dir, "config.json", c->dir, "damaged.json");
+	load_what_happened(c);
+	c->created_ns = clock_wall_ns();
+	c->name = xcalloc(1, 13);
+	(void)str_copy(c->name, 13, (struct str){ c->hex, 12 });
+	c->image_name = xstrdup("");
+	c->config = json_object();
+	c->host_config = json_object();
+	(void)persist_config(c, &ignore);
+	set_add(s, container_ref(c));
+}
+
 /* A create or a removal was interrupted. */
 static void clear_half(struct container_set *s, const struct digest *id, const char *hex)
 {
@@ -147,8 +185,11 @@ static void clear_half(struct container_set *s, const struct digest *id, const c
 	int r = keeper_call(s->o.keeper, KEEPER_REMOVE, &body, sizeof(body), NULL, 0, &reply, &e);
 	char sock[DIGEST_HEX + 6];
 
-	if (r < 0 && e.kind != ERR_NOT_FOUND)
-		return; /* it runs: nothing of it may be touched */
+	if (r < 0 && e.kind != ERR_NOT_FOUND) {
+		if (e.kind == ERR_CONFLICT)
+			adopt_nameless(s, id);
+		return;
+	}
 	(void)snprintf(sock, sizeof(sock), "%s.sock", hex);
 	(void)unlinkat(s->o.run_dir, sock, 0);
 	(void)dir_remove_tree(s->o.dir, hex);
@@ -160,6 +201,7 @@ static void load_directories(const struct load *l)
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct digest id;
 	struct dirent *d;
+	int r;
 
 	if (!dir) {
 		fd_close(fd);
@@ -168,8 +210,13 @@ static void load_directories(const struct load *l)
 	while ((d = readdir(dir))) {
 		if (gone_is(d->d_name))
 			gone_note(l->set); /* of a removal just before the engine ended */
-		if (digest_parse_hex(str_of(d->d_name), &id) && load_one(l, d->d_name) == -ENOENT)
+		if (!digest_parse_hex(str_of(d->d_name), &id))
+			continue;
+		r = load_one(l, d->d_name);
+		if (r == -ENOENT)
 			clear_half(l->set, &id, d->d_name);
+		else if (r == -EBADMSG)
+			adopt_nameless(l->set, &id);
 	}
 	closedir(dir);
 }
@@ -203,7 +250,7 @@ int persist_load_all(struct container_set *s, bool rebuild, struct err *e)
 	struct load l = { s, configs };
 	int r = rebuild ? 0 : state_each(s->o.state, "container", keep_row, configs, e);
 
-	if (r < 0)
+	if (r < 0 && e->kind != ERR_CORRUPT)
 		return r;
 	load_directories(&l);
 	forget_gone(&l);

@@ -63,6 +63,7 @@ int image_lookup(struct image_store *s, uint32_t owner, const char *text, struct
 	struct image_tag_row **ret_tag, struct err *e);
 /* With lock held for writing: puts the entry into the database and into images/<id>.json. */
 int image_entry_save(struct image_store *s, const struct image_entry *en, struct err *e);
+int image_restore_all(struct image_store *s, bool rebuild, struct err *e);
 /* Takes img; with lock held for writing.  Gives the entry that now holds that id. */
 struct image_entry *image_entry_add(struct image_store *s, struct image *img, uint32_t owner);
 /* Gives a new image out of its config and layers; sizes come from the layer table. */

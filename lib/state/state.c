@@ -276,6 +276,7 @@ static json_t *row_of(struct state *s, int *r, struct err *e)
 	*r = json_parse(text, &doc, e);
 	if (*r < 0) {
 		(void)err_wrap(e, "state database in \"%s\": %s", s->dir_path, key);
+		e->kind = ERR_CORRUPT; /* on disk, not in what a client sent */
 		return NULL;
 	}
 	return json_pack("[s,o]", key, doc);

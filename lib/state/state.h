@@ -22,5 +22,6 @@ void state_close(struct state *s);
 /* kind: "container", "image", "tag", "volume" ... */
 int state_put(struct state *s, const char *kind, const char *key, const json_t *doc, struct err *e);
 int state_delete(struct state *s, const char *kind, const char *key, struct err *e);
+/* ERR_CORRUPT, before fn is called at all, when a row is no document: the files know better. */
 typedef int state_each_fn(void *arg, const char *key, json_t *doc); /* borrows doc */
 int state_each(struct state *s, const char *kind, state_each_fn *fn, void *arg, struct err *e);

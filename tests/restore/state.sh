@@ -37,6 +37,51 @@ again "the database is cut off" sh -c "rm -f $data/engine/engine.db-*; truncate 
 again "half-made things" sh -c "mkdir -p $data/engine/containers/$(printf 'ab%.0s' {1..32}); echo '{' >$data/engine/images/$(printf 'cd%.0s' {1..32}).json; echo junk >$data/engine/tmp/blob-0123"
 is "... are cleared" "$(find "$data/engine/tmp" -mindepth 1 | wc -l)" 0
 
+# One document or the other is lost or damaged: the second copy steps in.
+dir_of() { echo "$data/engine/containers/$(json "$1" '{{.Id}}')"; }
+runs=$(dir_of runs) renamed=$(dir_of renamed)
+image=$data/engine/images/$(docker inspect -f '{{slice .Id 7}}' busybox).json
+rows() { # SQL: done to the database while nobody has it open
+	python3 -c 'import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute(sys.argv[2]); d.commit()' "$data/engine/engine.db" "$1"
+}
+again "config.json is gone" rm "$runs/config.json"
+is "... and is written again" "$(jq -r .Name "$runs/config.json")" runs
+again "config.json is cut off" truncate -s 100 "$runs/config.json"
+again "config.json is empty" truncate -s 0 "$renamed/config.json"
+again "state.json of a running one is noise" sh -c "head -c 1024 /dev/urandom >$runs/state.json"
+again "a new document was begun" sh -c "echo '{' >$runs/.config.json.tmp"
+again "the document of an image is gone" rm "$image"
+is "... and is written again" "$(jq -r '.tags | length' "$image")" 2
+again "the document of an image is cut off" truncate -s 40 "$image"
+again "rows of the database are lost" rows "DELETE FROM doc"
+again "rows of the database are noise" rows "UPDATE doc SET json = '{\"Version'"
+again "the database has no tables" rows "DROP TABLE doc"
+engine_stop
+rm "$renamed/state.json"
+engine_start
+is "state.json of one that ended is gone: its log knows the exit code" "$(json renamed '{{.State.Status}} {{.State.ExitCode}}')" 'exited 5'
+# With both copies gone nobody knows its name any more, but it is not lost.
+p1=$(pid_of runs)
+engine_stop
+cp "$runs/config.json" "$work/saved"
+rm -f "$runs/config.json" "$data"/engine/engine.db*
+engine_start
+is "both copies are gone while it runs: it goes on, under its id" \
+	"$(docker ps --format '{{.Names}} {{.State}}') $(pid_of "$(basename "$runs")")" "$(basename "$runs" | cut -c1-12) running $p1"
+is "... exec" "$(docker exec "$(basename "$runs")" echo in)" in
+ok "... inspect and logs" sh -c "docker inspect $(basename "$runs") && docker logs $(basename "$runs")"
+engine_stop
+cat "$work/saved" >"$runs/config.json"
+engine_start
+engine_stop
+rm -f "$data"/engine/engine.db*
+truncate -s 100 "$renamed/config.json" # and there is no second copy
+engine_start
+is "what cannot be read is kept, and shown under its id" "$(docker ps -a --format '{{.Names}} {{.State}}' | sort | xargs)" \
+	"$({ echo "$(basename "$renamed" | cut -c1-12) exited"; echo runs running; echo waits created; } | sort | xargs)"
+is "... its log too" "$(docker logs "$(basename "$renamed")")" 'was here'
+ok "... and it can be removed" docker rm "$(basename "$renamed")"
+
 # The host went down: nothing runs any more, restart policies are obeyed.
 docker start waits >/dev/null
 docker run -d --name once busybox sleep 10000 >/dev/null
