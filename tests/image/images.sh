@@ -18,7 +18,7 @@ like "history" "$(docker history --no-trunc --format '{{.CreatedBy}}' busybox)" 
 is "by its id's beginning" "$(docker inspect -f '{{.Id}}' "${id:7:10}")" "$id"
 refuses "no such image" 'No such (image|object): nothing' docker image inspect nothing
 
-like "another platform is refused" "$(api GET '/v1.50/images/busybox/json?platform=%7B%22os%22%3A%22linux%22%2C%22architecture%22%3A%22s390x%22%7D' | xargs)" 'another platform.* 501$'
+like "another platform is refused" "$(api GET '/v1.50/images/busybox/json?platform=%7B%22os%22%3A%22linux%22%2C%22architecture%22%3A%22s390x%22%7D' | tr '\n' ' ')" 'another platform.* 501$'
 is "this platform is taken" "$(status_of GET "/v1.50/images/busybox/json?platform=linux%2F$(dpkg --print-architecture)")" 200
 
 ok "tag" docker tag busybox local/bb:1.0
