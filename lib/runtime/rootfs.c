@@ -104,6 +104,11 @@ static int open_layers(struct start *s, struct layers *l, struct err *e)
 			return err_set(e, ERR_SYSTEM, -fd, "cannot open layer \"%s\"", hex);
 		l->fd[l->n++] = fd;
 	}
+	l->fd[l->n] = clone_mapped(s->plan->layers_dir, RUNTIME_BASE, s->userns);
+	if (l->fd[l->n] >= 0)
+		l->n++;
+	else if (l->fd[l->n] != -ENOENT)
+		return err_set(e, ERR_SYSTEM, -l->fd[l->n], "cannot open the layer below all");
 	if (l->n == 0) { /* an image without layers: overlay needs one */
 		l->fd[0] = sys_mount_new("tmpfs", NULL, MOUNT_ATTR_RDONLY);
 		if (l->fd[0] < 0)

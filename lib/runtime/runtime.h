@@ -25,6 +25,10 @@
 #include "runtime/spec.h"
 
 /* What the keeper has decided and checked; borrowed for the call. */
+/* A layer below those of every image, in layers_dir, if it is there: the places where something of
+ * ours is mounted.  What is there need not be made in each container's writable layer. */
+#define RUNTIME_BASE "base"
+
 struct runtime_plan {
 	const struct keeper_create *grant; /* the stored grant */
 	uint32_t start_flags;		   /* enum keeper_start_flag */

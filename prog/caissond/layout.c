@@ -1,6 +1,7 @@
 #include "state.h"
 
 #include "account.h"
+#include "runtime/runtime.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -184,6 +185,38 @@ static int open_claims(struct err *e)
 	return MIN(state.claims, 0);
 }
 
+static int make_empty_file(int dir, const char *name, mode_t mode, struct err *e)
+{
+	auto_close int fd = openat(dir, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode);
+
+	return fd < 0 || fchmod(fd, mode) < 0
+		       ? err_set(e, ERR_SYSTEM, errno, "making \"%s\" of the base layer", name)
+		       : 0;
+}
+
+/* RUNTIME_BASE: what docker puts into a layer of each container's own. */
+static int make_base(struct err *e)
+{
+	static const char *const dirs[] = { "dev", "proc", "sys" };
+	static const char *const files[] = { "hosts", "hostname", "resolv.conf" };
+	auto_close int base = layout_mkdir(state.layers, RUNTIME_BASE, 0755, 0, 0, e);
+	auto_close int etc = base < 0 ? base : layout_mkdir(base, "etc", 0755, 0, 0, e);
+	int r = MIN(etc, 0);
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs) && r == 0; i++) {
+		auto_close int fd = layout_mkdir(base, dirs[i], 0755, 0, 0, e);
+
+		r = MIN(fd, 0);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(files) && r == 0; i++)
+		r = make_empty_file(etc, files[i], 0644, e);
+	if (r == 0)
+		r = make_empty_file(base, ".dockerenv", 0755, e);
+	if (r == 0 && symlinkat("/proc/mounts", etc, "mtab") < 0 && errno != EEXIST)
+		r = err_set(e, ERR_SYSTEM, errno, "making \"mtab\" of the base layer");
+	return r;
+}
+
 static int open_roots(struct err *e)
 {
 	int r = 0;
@@ -197,6 +230,8 @@ static int open_roots(struct err *e)
 	r = open_places(state.data, data_places, ARRAY_SIZE(data_places), e);
 	if (r == 0)
 		r = open_places(state.exec, exec_places, ARRAY_SIZE(exec_places), e);
+	if (r == 0)
+		r = make_base(e);
 	(void)snprintf(
 		state.scratch_path, sizeof(state.scratch_path), "%s/scratch", state.opt.exec_root);
 	return r;
