@@ -132,8 +132,9 @@ static void dev_is_dockers(void **state)
 {
 	(void)state;
 	need_root();
-	expect_output(box("ls", "/dev", NULL), 0,
-		"core\nfd\nfull\nmqueue\nnull\nptmx\npts\nrandom\nshm\nstderr\nstdin\nstdout\n"
+	/* "core" is there where the kernel has a /proc/kcore */
+	expect_output(box("sh", "-c", "ls /dev | grep -vx core", NULL), 0,
+		"fd\nfull\nmqueue\nnull\nptmx\npts\nrandom\nshm\nstderr\nstdin\nstdout\n"
 		"tty\nurandom\nzero\n");
 	expect_output(box("stat", "-c", "%a %u %g %t %T %F", "/dev/null", "/dev/urandom", NULL), 0,
 		"666 0 0 1 3 character special file\n666 0 0 1 9 character special file\n");
