@@ -1,7 +1,7 @@
 /*
  * The dispatcher and its pure parts; its own small tables instead of the engine's.
  */
-#include "api/route.h"
+#include "api/route-int.h"
 
 #include <setjmp.h>
 #include <signal.h>

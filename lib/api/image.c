@@ -1,5 +1,5 @@
 /* Images: the small answers.  Transfers of archives are in image_move.c. */
-#include "api/image.h"
+#include "api/image-int.h"
 
 /* What this machine runs, as images name it. */
 #if defined(__x86_64__)

@@ -1,5 +1,5 @@
 /* Images that come in or go out as archives. */
-#include "api/image.h"
+#include "api/image-int.h"
 
 #define NAMES_MAX 256
 

@@ -1,7 +1,7 @@
 /*
  * The two networks that exist until networks have their own folder: none and host.
  */
-#include "api/route.h"
+#include "api/route-int.h"
 
 #include <openssl/evp.h>
 

@@ -1,4 +1,4 @@
-#include "api/route.h"
+#include "api/route-int.h"
 
 /* "1.50" as 150.  Docker compares part by part; parts after the second are of no use here. */
 static unsigned version_number(struct str text)

@@ -1,6 +1,6 @@
-#include "api/route.h"
+#include "api/route-int.h"
 
-/* Later issues are asked last, so that a route is theirs only as long as nobody offers it. */
+/* What is not offered yet comes last: such a route holds only as long as no table before has it. */
 const struct api_route *const api_tables[] = {
 	api_system_routes,
 	api_container_routes,

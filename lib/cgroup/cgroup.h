@@ -2,7 +2,7 @@
  * cgroup - one control group per container, on cgroup v2 or v1 (each controller's hierarchy).
  * Every container's group is <hierarchy>/caisson/<64 hex id>.
  *
- * The writing half needs root and is used by the keeper and the OCI runtime; the reading half needs
+ * The writing half needs root and is used by the keeper; the reading half needs
  * nothing (the files are world-readable) and is used by the engine for stats, top and oom.
  * Sources: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/ of the kernel.
  */

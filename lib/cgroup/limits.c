@@ -66,7 +66,7 @@ static int set_memory(const struct digest *id, const struct keeper_limits *l, st
 	int64_t memory = l->set & KEEPER_LIMIT_MEMORY ? l->memory_bytes : MEMORY_NONE;
 	int64_t sum = l->set & KEEPER_LIMIT_MEMORY_SWAP ? l->memory_swap_bytes : MEMORY_NONE;
 
-	/* Memory alone means no extra swap (design/defaults.md). */
+	/* Memory alone means no extra swap (docs/COMPATIBILITY.md). */
 	if (sum == MEMORY_NONE)
 		sum = memory;
 	if (memory == MEMORY_NONE && sum == MEMORY_NONE)

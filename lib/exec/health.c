@@ -1,7 +1,7 @@
 /* Health checks: when which container is probed, and what its State.Health becomes. */
 #include "exec/exec-int.h"
 #include "exec/health-int.h"
-#include "exec/heap.h"
+#include "exec/heap-int.h"
 
 #include <limits.h>
 

@@ -2,7 +2,7 @@
  * timers always give the earliest deadline. */
 #include "exec/health-int.h"
 
-#include "exec/heap.h"
+#include "exec/heap-int.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "exec/heap.h"
+#include "exec/heap-int.h"
 
 static void put(struct heap *h, size_t at, struct heap_item *i)
 {

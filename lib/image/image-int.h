@@ -1,4 +1,8 @@
-/* Private to lib/image.  Lock order: blob_lock, then lock. */
+/*
+ * image-int - what the files of lib/image share.
+ *
+ * Lock order: blob_lock, then lock.
+ */
 #pragma once
 
 #include "image/image.h"

@@ -7,7 +7,7 @@
  * number, in any order.  Unasked, the keeper sends KEEPER_BOOT (first message), KEEPER_LISTENER and
  * KEEPER_CLIENT.
  *
- * Rules (ARCHITECTURE.md, "The keeper"):
+ * Rules:
  *  - No path and no free text from the engine is used in a privileged lookup.  Objects are named by
  *    32-byte ids and digests; bulk data travels in descriptors.  Free text for a container (argv,
  *    environment, mount targets) is in a sealed memfd (runtime/spec.h) that only the container's

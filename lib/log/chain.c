@@ -1,4 +1,4 @@
-#include "log/chain.h"
+#include "log/chain-int.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -1,7 +1,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "log/chain.h"
+#include "log/chain-int.h"
 
 static int create(int dir, struct err *e)
 {

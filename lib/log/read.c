@@ -2,7 +2,7 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
-#include "log/chain.h"
+#include "log/chain-int.h"
 
 struct reader {
 	int dir;

@@ -1,6 +1,6 @@
 /*
  * runtime - making a container: namespaces, root file system, limits, and its first process.
- * Shared by the keeper and (later) the OCI command line.  The only code in the product that mounts.
+ * Linked only by the keeper.  Every mount a container sees is made here.
  *
  * Process picture of a start:
  *

@@ -1,8 +1,7 @@
 #include "sandbox/sandbox-int.h"
+#include "sys/sys.h"
 
 #include <linux/capability.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 
 #define BIT(c) (1ull << (c))
 
@@ -17,18 +16,11 @@ static const uint64_t keep_of[] = {
 
 int sandbox_caps(enum sandbox_profile p, struct err *e)
 {
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = { { 0 } };
+	int r;
 
 	BUG_ON(p >= ARRAY_SIZE(keep_of));
-	for (unsigned long c = 0; prctl(PR_CAPBSET_READ, c, 0, 0, 0) >= 0; c++)
-		if (!(keep_of[p] & BIT(c)) && prctl(PR_CAPBSET_DROP, c, 0, 0, 0) < 0)
-			return err_set(e, ERR_SYSTEM, errno, "sandbox: dropping capability %lu", c);
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
-		return err_set(e, ERR_SYSTEM, errno, "sandbox: clearing ambient capabilities");
-	for (int i = 0; i < 2; i++)
-		data[i].permitted = data[i].effective = (uint32_t)(keep_of[p] >> (32 * i));
-	if (syscall(SYS_capset, &head, data) < 0)
-		return err_set(e, ERR_SYSTEM, errno, "sandbox: setting capabilities");
-	return 0;
+	r = sys_caps_bound(keep_of[p]);
+	if (r == 0)
+		r = sys_caps_set(keep_of[p], keep_of[p], 0);
+	return r < 0 ? err_set(e, ERR_SYSTEM, -r, "sandbox: dropping capabilities") : 0;
 }

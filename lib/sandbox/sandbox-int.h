@@ -1,4 +1,6 @@
-/* Private to lib/sandbox: one step per file, each fatal when it fails. */
+/*
+ * sandbox-int - the steps of sandbox_enter(): one file each, each fatal when it fails.
+ */
 #pragma once
 
 #include "sandbox/sandbox.h"

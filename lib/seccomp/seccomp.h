@@ -2,9 +2,9 @@
  * seccomp - filters as search trees.
  *
  * seccomp-default.inc (made by tools/gen-seccomp-default.c at build time) holds docker's
- * compatibility set, minus what design/defaults names, as a prebuilt BPF program for x86-64, i386
- * and x32 (refused): a balanced tree by system call number, so that the kernel's installation-time
- * walk stays short.  Nothing is compiled when a container starts.
+ * compatibility set, minus what docs/COMPATIBILITY.md lists, as a prebuilt BPF program for x86-64,
+ * i386 and x32 (refused): a balanced tree by system call number, so that the kernel's
+ * installation-time walk stays short.  Nothing is compiled when a container starts.
  *
  * What the default refuses: known calls with EPERM; calls newer than its table, clone3 and x32 with
  * ENOSYS, so that libraries fall back; sockets of other families than UNIX, INET, INET6 and NETLINK

@@ -1,9 +1,10 @@
 /*
  * sys - the kernel calls that libc has no (good) wrapper for, typed and with negative errno.
  *
- * The only place in the tree that calls openat2(2), the mount calls, clone3(2), capset(2) and
- * setns(2).  Nothing here allocates, looks anything up by name, or keeps state, so all of it may be
- * used between clone3() and exec in a static program.  Every descriptor given is close-on-exec.
+ * The only place in lib/ and prog/ that calls openat2(2), the mount API (fsopen(2) and its kin),
+ * clone3(2), capset(2) and setns(2).  Nothing here allocates, looks anything up by name, or keeps
+ * state, so all of it may be used between clone3() and exec in a static program.  Every descriptor
+ * given is close-on-exec.
  *
  * Paths under a foreign root are (root descriptor, path) and are resolved with SYS_CONFINED: links
  * and ".." stay inside the root and magic links (/proc/self/fd/7) are refused.

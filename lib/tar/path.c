@@ -1,26 +1,17 @@
+#include "sys/sys.h"
 #include "tar/tar-int.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
-int tar_open_beneath(int dir, const char *path, uint64_t flags, unsigned mode)
+int tar_open_beneath(int dir, const char *path, int flags, mode_t mode)
 {
-	struct open_how how = {
-		.flags = flags | O_CLOEXEC,
-		.mode = mode,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
-			   RESOLVE_NO_XDEV,
-	};
-	long fd = syscall(SYS_openat2, dir, *path ? path : ".", &how, sizeof(how));
-
-	return fd < 0 ? -errno : (int)fd;
+	return sys_open(dir, *path ? path : ".", flags, mode, SYS_PLAIN);
 }
 
 static int add_component(struct str part, char *out, size_t *n, unsigned *depth, struct err *e)

@@ -1,4 +1,7 @@
-/* Private to lib/tar. */
+/*
+ * tar-int - what the files of lib/tar share: a codec table, a stream of plain bytes, libarchive on
+ * that stream, and names beneath a directory.
+ */
 #pragma once
 
 #include "tar/tar.h"
@@ -75,7 +78,7 @@ void tar_dirs_forget(struct tar_dirs *d);
 /* Removes name and what is below it. */
 int tar_remove(int dir, const char *name, unsigned depth);
 /* Opens beneath dir without following any link; descriptor or negative errno. */
-int tar_open_beneath(int dir, const char *path, uint64_t flags, unsigned mode);
+int tar_open_beneath(int dir, const char *path, int flags, mode_t mode);
 bool tar_is_whiteout(int dir, const char *name);
 int tar_set_opaque(int dir_fd, const char *path, struct err *e);
 

@@ -2,9 +2,9 @@
  * tar - the only code that reads foreign tar streams; it runs in workers, after sandbox_enter().
  *
  * tar_unpack() writes one image layer beneath a directory descriptor; tar_list() hands the members
- * of an image archive to a sink.  Both read gzip, zstd or uncompressed tar (pax, GNU, ustar,
- * sparse) in one pass at constant memory; libarchive takes the tar format apart, in the C locale,
- * so that names are the archive's own bytes.
+ * of an image archive to a sink.  Both read tar (pax, GNU, ustar, sparse), plain or compressed with
+ * gzip, zstd, xz or bzip2, in one pass at constant memory; libarchive takes the tar format apart,
+ * in the C locale, so that names are the archive's own bytes.
  *
  * Invariants of unpacking: every path is resolved from the tree's descriptor with openat2
  * (RESOLVE_BENEATH, NO_SYMLINKS, NO_XDEV); the last component is never followed; ".." is refused;

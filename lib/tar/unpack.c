@@ -85,7 +85,7 @@ static int write_content(struct unpack *u, int fd, int64_t size, struct err *e)
 static int add_file(
 	struct unpack *u, int dir, const char *name, struct archive_entry *en, struct err *e)
 {
-	const uint64_t flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 	int64_t size = archive_entry_size(en);
 	auto_close int fd = tar_open_beneath(dir, name, flags, 0600);
 	int r;

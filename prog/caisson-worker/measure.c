@@ -1,10 +1,9 @@
+#include "sys/sys.h"
 #include "worker.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #define LINKED_MAX (1u << 22)
 
@@ -49,13 +48,7 @@ static bool seen_add(struct seen *s, uint64_t ino)
 
 static int open_dir(int dir, const char *name)
 {
-	struct open_how how = {
-		.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
-	};
-	long fd = syscall(SYS_openat2, dir, name, &how, sizeof(how));
-
-	return fd < 0 ? -errno : (int)fd;
+	return sys_open(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, SYS_PLAIN);
 }
 
 static int walk(int fd, unsigned depth, struct seen *seen, struct job_measured *m, struct err *e);

@@ -1,5 +1,5 @@
 /*
- * chain - the files of one log as a sequence, private to lib/log.  Rotation renames files while
+ * chain-int - the files of one log as a sequence, private to lib/log.  Rotation renames files while
  * they are read, so a position is an open file, and its neighbour is found by its inode, under a
  * lock (flock on the directory) that keeps rotation out meanwhile.
  */

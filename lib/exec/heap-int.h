@@ -1,6 +1,6 @@
 /*
- * heap - timers in order of their deadline: a binary heap of items that are part of what they time.
- * No lock of its own.
+ * heap-int - timers in order of their deadline: a binary heap of items that are part of what they
+ * time. No lock of its own.
  */
 #pragma once
 

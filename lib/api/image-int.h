@@ -1,4 +1,4 @@
-/* Private to lib/api's image files. */
+/* image-int - shared by the image routes' files. */
 #pragma once
 
 #include "api/api.h"

@@ -1,5 +1,5 @@
 /*
- * route - where the dispatcher finds its tables (tables.c; tests bring their own).
+ * route-int - where the dispatcher finds its tables (tables.c; tests bring their own).
  */
 #pragma once
 
