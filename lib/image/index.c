@@ -134,9 +134,7 @@ struct image_entry *image_entry_add(struct image_store *s, struct image *img, ui
 	return en;
 }
 
-/* ---- the store
- * -----------------------------------------------------------------------------------
- */
+/* ---- the store ------------------------------------------------------------------------------- */
 int image_store_open(
 	const struct image_store_options *o, bool rebuild, struct image_store **ret, struct err *e)
 {

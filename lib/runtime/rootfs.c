@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 
 #include "runtime/runtime-int.h"
@@ -152,6 +153,23 @@ static void forget_volatile(const struct layers *l)
 		(void)unlinkat(work, "incompat", AT_REMOVEDIR);
 }
 
+/* On a full disk the kernel cannot make overlay's work directory and mounts without a writable
+ * layer instead; a program that cannot write should be told why. */
+static int check_writable(int root, struct err *e)
+{
+	struct statvfs st;
+
+	if (fstatvfs(root, &st) < 0)
+		return err_set(e, ERR_SYSTEM, errno, "cannot look at the root");
+	if (!(st.f_flag & ST_RDONLY))
+		return 0;
+	return st.f_bavail == 0 || st.f_favail == 0
+		       ? err_set(e, ERR_SYSTEM, ENOSPC,
+				 "cannot make the container's writable layer")
+		       : err_set(e, ERR_SYSTEM, EROFS,
+				 "cannot make the container's writable layer");
+}
+
 static int mount_overlay(struct start *s, const struct layers *l, struct err *e)
 {
 	auto_buf struct buf o = BUF(OPTIONS_MAX);
@@ -172,7 +190,8 @@ static int mount_overlay(struct start *s, const struct layers *l, struct err *e)
 	if (r < 0)
 		return err_set(e, ERR_SYSTEM, -r, "cannot mount the container's file system");
 	s->root = open(s->plan->scratch_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return s->root < 0 ? err_set(e, ERR_SYSTEM, errno, "cannot open the root") : 0;
+	return s->root < 0 ? err_set(e, ERR_SYSTEM, errno, "cannot open the root")
+			   : check_writable(s->root, e);
 }
 
 static void layers_close(struct layers *l)

@@ -1,6 +1,7 @@
 /* A new keeper finds the containers of the last one: grants on disk, processes by pid and start
  * time.
  */
+#include "cgroup/cgroup.h"
 #include "say.h"
 #include "state.h"
 #include "sys/sys.h"
@@ -95,7 +96,14 @@ static int each_name(int dir, void (*fn)(const char *name), struct err *e)
 
 int container_recover(struct err *e)
 {
+	struct err ignored;
 	int r = each_name(state.containers_dir, recover_container, e);
 
-	return r < 0 ? r : each_name(state.run, recover_run, e);
+	if (r == 0)
+		r = each_name(state.run, recover_run, e);
+	/* Of those whose record was lost with their processes; one that is in use stays. */
+	for (unsigned i = 0; i < state.ncontainers; i++)
+		if (state.containers[i].used && state.containers[i].phase == CONTAINER_STOPPED)
+			(void)cgroup_remove(&state.containers[i].id, &ignored);
+	return r;
 }
