@@ -22,6 +22,7 @@ enum {
 	FS_MAKE_DIR = 1 << 7,
 	FS_MAKE_REG = 1 << 8,
 	FS_MAKE_FIFO = 1 << 10,
+	FS_MAKE_BLOCK = 1 << 11,
 	FS_MAKE_SYM = 1 << 12,
 	FS_REFER = 1 << 13,
 	FS_TRUNCATE = 1 << 14,
@@ -48,19 +49,27 @@ static const uint64_t tree_rights[] = {
 	[SANDBOX_MEASURE] = FS_READ_DIR,
 };
 
-int sandbox_landlock(enum sandbox_profile p, int tree, struct err *e)
+/* Index into abis, or negative errno. */
+static int find_abi(struct err *e)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, 1 /* VERSION */);
-	struct ruleset_attr a = { 0 };
-	struct path_attr path = { .parent = tree };
-	auto_close int set = -EBADF;
-	size_t i;
 
-	BUG_ON(p >= ARRAY_SIZE(tree_rights));
 	if (abi < 1)
 		return err_set(e, ERR_SYSTEM, abi < 0 ? errno : ENOSYS,
 			"sandbox: this kernel offers no Landlock (boot with lsm=landlock,...)");
-	i = MIN((size_t)abi, ARRAY_SIZE(abis)) - 1;
+	return (int)MIN((size_t)abi, ARRAY_SIZE(abis)) - 1;
+}
+
+int sandbox_landlock(enum sandbox_profile p, int tree, struct err *e)
+{
+	struct ruleset_attr a = { 0 };
+	struct path_attr path = { .parent = tree };
+	auto_close int set = -EBADF;
+	int i = find_abi(e);
+
+	BUG_ON(p >= ARRAY_SIZE(tree_rights));
+	if (i < 0)
+		return i;
 	a = (struct ruleset_attr){ abis[i].fs, abis[i].net, abis[i].scoped };
 	set = (int)syscall(SYS_landlock_create_ruleset, &a, abis[i].size, 0);
 	if (set < 0)
@@ -71,5 +80,21 @@ int sandbox_landlock(enum sandbox_profile p, int tree, struct err *e)
 		return err_set(e, ERR_SYSTEM, errno, "sandbox: allowing the job's tree");
 	if (syscall(SYS_landlock_restrict_self, set, 0) < 0)
 		return err_set(e, ERR_SYSTEM, errno, "sandbox: entering Landlock");
+	return 0;
+}
+
+int sandbox_domain(struct err *e)
+{
+	/* A domain must deny something of files: what needs rights that nobody in it has. */
+	struct ruleset_attr a = { .handled_fs = FS_MAKE_CHAR | FS_MAKE_BLOCK };
+	auto_close int set = -EBADF;
+	int i = find_abi(e);
+
+	if (i < 0)
+		return i;
+	a.scoped = abis[i].scoped;
+	set = (int)syscall(SYS_landlock_create_ruleset, &a, abis[i].size, 0);
+	if (set < 0 || syscall(SYS_landlock_restrict_self, set, 0) < 0)
+		return err_set(e, ERR_SYSTEM, errno, "sandbox: entering a Landlock domain");
 	return 0;
 }

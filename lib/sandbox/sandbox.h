@@ -17,3 +17,7 @@ enum sandbox_profile {
 };
 /* keep: descriptors to leave open (besides none); tree: directory descriptor or -1. */
 int sandbox_enter(enum sandbox_profile p, int tree, const int *keep, unsigned nkeep, struct err *e);
+/* For a process that keeps its files and network (no_new_privs is set): it and its children cannot
+ * trace what is outside, even with the same uid, nor (ABI 6) signal it or reach its abstract
+ * sockets. */
+int sandbox_domain(struct err *e);

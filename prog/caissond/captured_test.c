@@ -8,6 +8,7 @@
 #include "system_asks.h"
 
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #define ADMIN_CAP (1ull << 21) /* CAP_SYS_ADMIN */
 #define SLEEP	  "exec /bin/busybox sleep 1000"
@@ -231,6 +232,32 @@ static void test_one_user_leaves_room(void **state)
 		fd_close(held[i]);
 }
 
+/* Engines side by side have one uid where the system has no account for them. */
+static void test_other_engines_are_out_of_reach(void **state)
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, 1);
+	char text[16];
+	pid_t victim = fork();
+
+	(void)state;
+	if (victim == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		(void)!sys_become(ACCOUNT_ENGINE_ID, ACCOUNT_ENGINE_ID, NULL, 0);
+		(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+		(void)kill(getpid(), SIGSTOP);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(victim, NULL, WUNTRACED), victim);
+	(void)snprintf(text, sizeof(text), "%d", (int)victim);
+	write_text(rig_path(&rig, "data/engine/victim"), text);
+	assert_int_equal(kill(rig.facts.pid, SIGKILL), 0);
+	rig_engine(&rig);
+	assert_int_equal(kill(victim, SIGKILL), 0);
+	assert_int_equal(waitpid(victim, NULL, 0), victim);
+	assert_false(rig.facts.traces_other);
+	assert_false(abi >= 6 && rig.facts.signals_other);
+}
+
 static int setup_floor(void **state)
 {
 	(void)state;
@@ -252,6 +279,7 @@ int main(int argc, char **argv)
 		TEST(test_ids_of_other_groups),
 		TEST(test_foreign_descriptors),
 		TEST(test_one_user_leaves_room),
+		TEST(test_other_engines_are_out_of_reach),
 	};
 
 	if (argc > 0 && streq(argv[0], "caisson-engine"))

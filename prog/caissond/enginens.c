@@ -1,4 +1,5 @@
 /* The engine's world: a root of its own with the libraries, read-only, and its two directories. */
+#include "sandbox/sandbox.h"
 #include "say.h"
 #include "state.h"
 #include "sys/sys.h"
@@ -164,4 +165,8 @@ void engine_drop_rights(void)
 		fail("identity");
 	if (sys_no_new_privs() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		fail("no_new_privs");
+	/* The engines of a host may share a uid; one that was taken over must not get at another,
+	 * not even in the moment before that one has made itself untraceable. */
+	if (sandbox_domain(NULL) < 0)
+		fail("Landlock");
 }

@@ -20,6 +20,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -33,6 +34,7 @@ struct facts {
 	uint32_t uid, gid, groups;
 	uint32_t descriptors;
 	bool no_new_privs, sees_shadow, sees_host_tmp, writes_root, writes_state, sees_libraries;
+	bool traces_other, signals_other; /* the process in the file "victim" */
 	uint64_t caps_bound, caps_permitted, caps_effective;
 };
 
@@ -81,11 +83,34 @@ static uint32_t count_descriptors(void)
 	return n - 3; /* ".", ".." and the directory itself */
 }
 
+/* The process whose number is in a file of ours, or 0. */
+static pid_t find_victim(void)
+{
+	char text[16] = { 0 };
+	auto_close int fd = open("/state/victim", O_RDONLY | O_CLOEXEC);
+	uint32_t pid = 0;
+
+	if (fd < 0 || fd_read_full(fd, text, sizeof(text) - 1) < 1)
+		return 0;
+	return num_u32(str_of(text), INT32_MAX, &pid) ? (pid_t)pid : 0;
+}
+
+/* The right to trace, asked without its effects: a wrong address is another error. */
+static bool reads_memory(pid_t pid)
+{
+	char c;
+	struct iovec mine = { &c, 1 }, other = { (void *)(uintptr_t)4096, 1 }; // NOLINT
+
+	return process_vm_readv(pid, &mine, 1, &other, 1, 0) == 1 || errno != EPERM;
+}
+
 static struct facts find_facts(void)
 {
 	struct facts f = { .pid = getpid(), .uid = getuid(), .gid = getgid() };
 
 	f.descriptors = count_descriptors();
+	f.traces_other = find_victim() && reads_memory(find_victim());
+	f.signals_other = find_victim() && kill(find_victim(), 0) == 0;
 	f.groups = (uint32_t)getgroups(0, NULL);
 	f.no_new_privs = status_field("NoNewPrivs:", 10) == 1;
 	f.caps_bound = status_field("CapBnd:", 16);
