@@ -26,7 +26,7 @@ images=$(docker images -q | wc -l) containers=1
 full
 refuses "load on a full disk says so" '[Nn]o space left|disk is full' docker load -qi "$top/build/images/probe.tar"
 is "... no half image" "$(docker images -q | wc -l)" "$images"
-docker create --name cc busybox >"$work/create.out" 2>&1
+docker create --name halfmade busybox >"$work/create.out" 2>&1
 rc=$?
 like "create on a full disk works or says so" "$rc $(cat "$work/create.out")" '^0 |[Nn]o space left|disk is full'
 is "the engine still answers" "$(docker ps -q --filter name=writes | wc -l)" 1
@@ -54,7 +54,7 @@ is "... and what is missing is exactly what it says" "$(awk '
 	{ bad = 1 }
 	END { print(bad ? "bad" : (said > 0 && said == lost) ? "right" : said " said, " lost " lost") }' "$work/talk")" right
 docker rm -f talks ends starts renamed >/dev/null 2>&1
-docker rm -f cc >/dev/null 2>&1
+docker rm -f halfmade >/dev/null 2>&1
 is "nothing half made is left" "$(docker ps -aq | wc -l)" "$containers"
 ok "with room again: load" docker load -qi "$top/build/images/probe.tar"
 is "with room again: run" "$(docker run --rm probe echo fine)" fine
