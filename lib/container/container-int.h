@@ -213,8 +213,8 @@ void monitor_wake(struct container_set *s); /* nothing when it does not run yet 
 void monitor_plan(struct container_set *s, uint64_t at_ns);
 
 /* ---- documents ------------------------------------------------------------------------------- */
-/* Docker's mount entry of a tmpfs. */
-json_t *mount_doc(const char *target, bool writable);
+/* Docker lists mounts given as mounts, not those given as --tmpfs. */
+json_t *mounts_doc(const struct container *c);
 void size_add(struct container *c, json_t *doc);
 
 /* filter.c: docker ps --filter */

@@ -70,14 +70,13 @@ static json_t *command_doc(const struct container *c)
 	return all;
 }
 
-json_t *mount_doc(const char *target, bool writable)
+static json_t *mount_doc(const char *target, bool writable)
 {
 	return json_pack("{s:s, s:s, s:s, s:s, s:b, s:s}", "Type", "tmpfs", "Source", "",
 		"Destination", target, "Mode", "", "RW", writable, "Propagation", "");
 }
 
-/* Docker lists mounts given as mounts, not those given as --tmpfs. */
-static json_t *mounts_doc(const struct container *c)
+json_t *mounts_doc(const struct container *c)
 {
 	json_t *all = json_array(), *v;
 	size_t i;

@@ -51,16 +51,6 @@ static json_t *networks_doc(const struct container *c)
 		0, "DNSNames");
 }
 
-static json_t *mounts_doc(const struct container *c)
-{
-	json_t *all = json_array(), *v;
-	size_t i;
-
-	json_array_foreach(json_object_get(c->host_config, "Mounts"), i, v)
-		json_array_append_new(all, mount_doc(jstr(v, "Target"), !jbool(v, "ReadOnly")));
-	return all;
-}
-
 /* Under lock. */
 static json_t *row(struct container *c, const char *status)
 {

@@ -66,21 +66,6 @@ static json_t *describe(const struct image_entry *en, uint32_t owner)
 	return doc;
 }
 
-int image_inspect(
-	struct image_store *s, uint32_t owner, const char *ref, json_t **ret, struct err *e)
-{
-	struct image_tag_row *tag;
-	struct image_entry *en;
-	int r;
-
-	(void)pthread_rwlock_rdlock(&s->lock);
-	r = image_lookup(s, owner, ref, &en, &tag, e);
-	if (r == 0)
-		*ret = describe(en, owner);
-	(void)pthread_rwlock_unlock(&s->lock);
-	return r;
-}
-
 /* Steps that made no layer say so; the others take the layers in order. */
 static json_t *history_step(const struct image *i, const json_t *step, unsigned *layer)
 {
@@ -119,8 +104,11 @@ static json_t *history_of(const struct image_entry *en, uint32_t owner)
 	return list;
 }
 
-int image_history(
-	struct image_store *s, uint32_t owner, const char *ref, json_t **ret, struct err *e)
+/* What one image's document is made of, with lock held. */
+typedef json_t *document_fn(const struct image_entry *en, uint32_t owner);
+
+static int show(struct image_store *s, uint32_t owner, const char *ref, document_fn *document,
+	json_t **ret, struct err *e)
 {
 	struct image_tag_row *tag;
 	struct image_entry *en;
@@ -129,7 +117,19 @@ int image_history(
 	(void)pthread_rwlock_rdlock(&s->lock);
 	r = image_lookup(s, owner, ref, &en, &tag, e);
 	if (r == 0)
-		*ret = history_of(en, owner);
+		*ret = document(en, owner);
 	(void)pthread_rwlock_unlock(&s->lock);
 	return r;
+}
+
+int image_inspect(
+	struct image_store *s, uint32_t owner, const char *ref, json_t **ret, struct err *e)
+{
+	return show(s, owner, ref, describe, ret, e);
+}
+
+int image_history(
+	struct image_store *s, uint32_t owner, const char *ref, json_t **ret, struct err *e)
+{
+	return show(s, owner, ref, history_of, ret, e);
 }
