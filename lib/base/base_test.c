@@ -2,8 +2,10 @@
  * The promises of lib/base: views, bounded buffers, the one number parser, digests, times, errors.
  */
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -170,6 +172,26 @@ static void long_contexts_are_cut_not_overrun(void **state)
 	assert_int_equal(strlen(e.msg), sizeof(e.msg) - 1);
 }
 
+static void files_are_written_whole_or_not_at_all(void **state)
+{
+	char path[] = "/tmp/base-test-XXXXXX", text[8] = "";
+	auto_close int dir = open(mkdtemp(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_close int fd = -EBADF;
+
+	(void)state;
+	assert_int_equal(fd_write_file(dir, "a", "old text", 8), 0);
+	assert_int_equal(fd_write_file(dir, "a", "new", 3), 0);
+	fd = openat(dir, "a", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fd_read_full(fd, text, sizeof(text)), 3);
+	assert_string_equal(text, "new");
+	/* What cannot take the name leaves nothing behind: rmdir() would find it. */
+	assert_int_equal(mkdirat(dir, "b", 0700), 0);
+	assert_int_equal(fd_write_file(dir, "b", "x", 1), -EISDIR);
+	assert_int_equal(unlinkat(dir, "a", 0), 0);
+	assert_int_equal(unlinkat(dir, "b", AT_REMOVEDIR), 0);
+	assert_int_equal(rmdir(path), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +205,7 @@ int main(void)
 		cmocka_unit_test(times_print_with_nine_digits),
 		cmocka_unit_test(errors_carry_kind_cause_and_context),
 		cmocka_unit_test(long_contexts_are_cut_not_overrun),
+		cmocka_unit_test(files_are_written_whole_or_not_at_all),
 	};
 
 	return cmocka_run_group_tests_name("base", tests, NULL, NULL);

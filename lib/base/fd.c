@@ -15,6 +15,25 @@ int fd_write_all(int fd, const void *p, size_t n)
 	return 0;
 }
 
+int fd_write_file(int dir, const char *name, const void *p, size_t n)
+{
+	char temporary[112];
+	auto_close int fd = -EBADF;
+	int r;
+
+	BUG_ON((size_t)snprintf(temporary, sizeof(temporary), ".%s.tmp", name) >=
+		sizeof(temporary));
+	fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	r = fd_write_all(fd, p, n);
+	if (r == 0 && renameat(dir, temporary, dir, name) < 0)
+		r = -errno;
+	if (r < 0)
+		(void)unlinkat(dir, temporary, 0);
+	return r;
+}
+
 ssize_t fd_read_full(int fd, void *p, size_t n)
 {
 	size_t have = 0;

@@ -40,5 +40,8 @@ ssize_t fd_read_full(int fd, void *p, size_t n) MUST_USE;
 /* Read or write once, retrying only EINTR; the count or negative errno. */
 ssize_t fd_read(int fd, void *p, size_t n) MUST_USE;
 ssize_t fd_write(int fd, const void *p, size_t n) MUST_USE;
+/* The file (dir, name), mode 0600: whole or not at all, through ".NAME.tmp" and a rename, not
+ * synced. name: at most 100 bytes.  0 or negative errno. */
+int fd_write_file(int dir, const char *name, const void *p, size_t n) MUST_USE;
 /* O_NONBLOCK on or off; 0 or negative errno. */
 int fd_nonblock(int fd, bool on);

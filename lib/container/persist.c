@@ -22,26 +22,13 @@ const char *container_status_word(enum container_status st)
 	return words[st];
 }
 
-/* Whole or not at all.  No fsync: a killed engine loses nothing that the kernel has, and a host
+/* No fsync: a killed engine loses nothing that the kernel has, and a host
  * that loses power loses the container's processes too. */
 int dir_write(int dir, const char *name, struct str bytes, struct err *e)
 {
-	char tmp[64];
-	auto_close int fd = -EBADF;
-	int r;
+	int r = fd_write_file(dir, name, bytes.p, bytes.n);
 
-	(void)snprintf(tmp, sizeof(tmp), ".%s.tmp", name);
-	fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return err_set(e, ERR_SYSTEM, errno, "writing \"%s\" of a container", name);
-	r = fd_write_all(fd, bytes.p, bytes.n);
-	if (r == 0 && renameat(dir, tmp, dir, name) < 0)
-		r = -errno;
-	if (r < 0) {
-		(void)unlinkat(dir, tmp, 0);
-		return err_set(e, ERR_SYSTEM, -r, "writing \"%s\" of a container", name);
-	}
-	return 0;
+	return r < 0 ? err_set(e, ERR_SYSTEM, -r, "writing \"%s\" of a container", name) : 0;
 }
 
 static int dir_write_json(int dir, const char *name, const json_t *doc, struct err *e)

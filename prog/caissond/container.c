@@ -169,7 +169,7 @@ static int make_dir(const char *hex, const struct keeper_grant *g, struct err *e
 	fd_close(work);
 	if (work < 0)
 		return work;
-	r = layout_write(dir, "grant", g, sizeof(*g));
+	r = fd_write_file(dir, "grant", g, sizeof(*g));
 	if (r == 0 && renameat2(state.containers_dir, temporary, state.containers_dir, hex,
 			      RENAME_NOREPLACE) < 0)
 		r = -errno;
@@ -276,7 +276,7 @@ int container_update(const struct ask *a, struct wire_msg *m, struct keeper_repl
 		auto_close int dir = openat(state.containers_dir, digest_hex(&u->id, path),
 			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-		r = dir < 0 ? -errno : layout_write(dir, "grant", &g, sizeof(g));
+		r = dir < 0 ? -errno : fd_write_file(dir, "grant", &g, sizeof(g));
 	}
 	return r < 0 ? err_set(&reply->err, ERR_SYSTEM, -r, "storing the new limits") : 0;
 }
@@ -435,7 +435,7 @@ void container_save_run(const struct container *c)
 	if (c->init)
 		(void)!proc_start_time(c->init, &run.init_start);
 	memcpy(run.boot, state.boot, sizeof(run.boot));
-	if (layout_write(state.run, digest_hex(&c->id, hex), &run, sizeof(run)) < 0)
+	if (fd_write_file(state.run, digest_hex(&c->id, hex), &run, sizeof(run)) < 0)
 		say(SAY_ERROR, "a run record could not be written", "id=%.12s errno=%d", hex,
 			errno);
 }

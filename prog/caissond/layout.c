@@ -250,24 +250,6 @@ int layout_open(struct err *e)
 	return r < 0 ? r : open_claims(e);
 }
 
-int layout_write(int dir, const char *name, const void *p, size_t n)
-{
-	char temporary[128];
-	auto_close int fd = -EBADF;
-	int r;
-
-	(void)snprintf(temporary, sizeof(temporary), ".%s.new", name);
-	fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	r = fd_write_all(fd, p, n);
-	if (r == 0 && renameat(dir, temporary, dir, name) < 0)
-		r = -errno;
-	if (r < 0)
-		(void)unlinkat(dir, temporary, 0);
-	return r;
-}
-
 ssize_t layout_read(int dir, const char *name, void *p, size_t n)
 {
 	auto_close int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);

@@ -72,8 +72,6 @@ extern struct state state;
 /* Finds accounts and programs, makes and verifies every directory, takes the locks. */
 int layout_open(struct err *e);
 int layout_mkdir(int at, const char *name, mode_t mode, uint32_t uid, uint32_t gid, struct err *e);
-/* Writes a whole root-owned file by temporary name and rename. */
-int layout_write(int dir, const char *name, const void *p, size_t n);
 ssize_t layout_read(int dir, const char *name, void *p, size_t n);
 
 /* ---- door.c: sockets and clients ------------------------------------------------------------- */
