@@ -1,5 +1,6 @@
 #include "sandbox/sandbox-int.h"
 
+#include <fcntl.h>
 #include <sys/syscall.h>
 
 /* Own copies of the kernel's interface (linux/landlock.h): build machines' headers are older than
@@ -86,15 +87,22 @@ int sandbox_landlock(enum sandbox_profile p, int tree, struct err *e)
 int sandbox_domain(struct err *e)
 {
 	/* A domain must deny something of files: what needs rights that nobody in it has. */
-	struct ruleset_attr a = { .handled_fs = FS_MAKE_CHAR | FS_MAKE_BLOCK };
+	struct ruleset_attr a = { .handled_fs = FS_MAKE_CHAR | FS_MAKE_BLOCK | FS_REFER };
 	auto_close int set = -EBADF;
+	auto_close int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct path_attr all = { .allowed = FS_REFER, .parent = root };
 	int i = find_abi(e);
 
 	if (i < 0)
 		return i;
+	if (!(abis[i].fs & FS_REFER))
+		return err_set(e, ERR_SYSTEM, ENOSYS, "sandbox: Landlock of Linux 5.19 is needed");
 	a.scoped = abis[i].scoped;
 	set = (int)syscall(SYS_landlock_create_ruleset, &a, abis[i].size, 0);
-	if (set < 0 || syscall(SYS_landlock_restrict_self, set, 0) < 0)
+	/* Every domain forbids renaming between directories unless it says otherwise. */
+	if (set < 0 || root < 0 ||
+		syscall(SYS_landlock_add_rule, set, 1 /* PATH_BENEATH */, &all, 0) < 0 ||
+		syscall(SYS_landlock_restrict_self, set, 0) < 0)
 		return err_set(e, ERR_SYSTEM, errno, "sandbox: entering a Landlock domain");
 	return 0;
 }
