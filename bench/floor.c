@@ -74,7 +74,10 @@ static void group_path(char *out, size_t n, unsigned i, const char *file)
 		*file ? "/" : "", file);
 }
 
-static void groups_make(pid_t pid)
+/* A task that moves only itself, with a file that root opened, takes no lock against forks. */
+static int ways_in[sizeof v1 / sizeof *v1], nways;
+
+static void groups_make(void)
 {
 	char path[200], text[64];
 	for (unsigned i = 0; i < sizeof v1 / sizeof *v1; i++) {
@@ -106,10 +109,16 @@ static void groups_make(pid_t pid)
 			group_path(path, sizeof path, i, "pids.max");
 			put(path, "4096");
 		}
-		snprintf(text, sizeof text, "%d", pid);
-		group_path(path, sizeof path, i, "cgroup.procs");
-		put(path, text);
+		group_path(path, sizeof path, i, "tasks");
+		ways_in[nways] = open(path, O_WRONLY | O_CLOEXEC);
+		need(ways_in[nways++] >= 0, path);
 	}
+}
+
+static void groups_enter(void)
+{
+	for (int i = 0; i < nways; i++)
+		need(write(ways_in[i], "0", 1) == 1, "tasks");
 }
 
 static void groups_remove(void)
@@ -260,6 +269,8 @@ static void starter(void)
 			options, sizeof options, "lowerdir=%s,upperdir=upper,workdir=work", rootfs);
 		need(mount("overlay", "merged", "overlay", 0, options) == 0, "overlay");
 	}
+	if (!bare)
+		groups_make();
 	int go[2];
 	need(pipe2(go, O_CLOEXEC) == 0, "pipe");
 	struct clone_args a = { .flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET |
@@ -267,16 +278,16 @@ static void starter(void)
 		.exit_signal = SIGCHLD };
 	pid_t pid = (pid_t)syscall(SYS_clone3, &a, sizeof a);
 	need(pid >= 0, "clone3");
-	if (pid == 0)
+	if (pid == 0) {
+		groups_enter();
 		inside(go[0]);
+	}
 	char path[64];
 	snprintf(text, sizeof text, "0 %u 65536\n", ID_BASE);
 	snprintf(path, sizeof path, "/proc/%d/uid_map", pid);
 	put(path, text);
 	snprintf(path, sizeof path, "/proc/%d/gid_map", pid);
 	put(path, text);
-	if (!bare)
-		groups_make(pid);
 	need(write(go[1], "x", 1) == 1, "go");
 	int status;
 	waitpid(pid, &status, 0);

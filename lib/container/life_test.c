@@ -1,6 +1,7 @@
 #include "container/fake_test.h"
 
 #include <signal.h>
+#include <sys/inotify.h>
 
 #define SH "{\"Image\":\"busybox\",\"Cmd\":[\"sh\"]}"
 
@@ -274,6 +275,36 @@ static void test_remove_fails(void **unused)
 	destroy(c);
 }
 
+/* What a removal leaves is renamed at once and deleted when nothing else happens. */
+static void test_removed_directory_goes(void **unused)
+{
+	struct container *c = fake_create("gone", SH);
+	int watch = inotify_init1(IN_CLOEXEC);
+	char path[128], want[DIGEST_HEX + 8];
+	_Alignas(struct inotify_event) char room[4096];
+	bool seen = false;
+
+	(void)unused;
+	(void)snprintf(path, sizeof(path), "%s/containers", fake.dir);
+	(void)snprintf(want, sizeof(want), ".gone-%s", c->hex);
+	assert_true(inotify_add_watch(watch, path, IN_DELETE | IN_ONLYDIR) >= 0);
+	assert_int_equal(faccessat(fake.options.dir, c->hex, F_OK, 0), 0);
+	destroy(c);
+	assert_int_equal(faccessat(fake.options.dir, want + strlen(".gone-"), F_OK, 0), -1);
+	while (!seen) {
+		ssize_t n = read(watch, room, sizeof(room));
+
+		assert_true(n > 0);
+		for (char *at = room; at < room + n;) {
+			const struct inotify_event *ev = (const void *)at;
+
+			seen |= streq(ev->name, want);
+			at += sizeof(*ev) + ev->len;
+		}
+	}
+	(void)close(watch);
+}
+
 static void test_lost_shim(void **unused)
 {
 	struct container *c = fake_create("lost", SH);
@@ -452,6 +483,7 @@ int main(void)
 		cmocka_unit_test(test_stop_restarting),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_remove_fails),
+		cmocka_unit_test(test_removed_directory_goes),
 		cmocka_unit_test(test_lost_shim),
 		cmocka_unit_test(test_update),
 		cmocka_unit_test(test_reopen),
