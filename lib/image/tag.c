@@ -65,6 +65,10 @@ int image_tag_set(struct image_store *s, struct image_entry *en, uint32_t owner,
 	int r;
 
 	*ret_old = (struct digest){ { 0 } };
+	/* It would be found before the image whose id begins so, by root too. */
+	if (streq(ref->name, "docker.io/library/sha256"))
+		return err_set(e, ERR_INVALID, 0,
+			"refusing to create an ambiguous tag using digest algorithm as name");
 	for (unsigned k = 0; k < en->ntags; k++)
 		if (en->tags[k].owner == owner && streq(en->tags[k].name, ref->name) &&
 			streq(en->tags[k].tag, ref->tag))

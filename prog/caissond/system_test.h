@@ -120,7 +120,8 @@ static struct facts find_facts(void)
 	f.sees_host_tmp = access("/home", F_OK) == 0 || access("/var", F_OK) == 0;
 	f.sees_libraries = access("/usr/bin/env", X_OK) == 0;
 	f.writes_root = mkdir("/made", 0700) == 0;
-	f.writes_state = mkdir("made", 0700) == 0 && rmdir("made") == 0;
+	f.writes_state = mkdir("made", 0700) == 0 && mkdir("made/x", 0700) == 0 &&
+			 rename("made/x", "x") == 0 && rmdir("x") == 0 && rmdir("made") == 0;
 	return f;
 }
 

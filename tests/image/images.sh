@@ -25,6 +25,7 @@ ok "tag" docker tag busybox local/bb:1.0
 is "... is the same image" "$(docker inspect -f '{{.Id}}' local/bb:1.0)" "$id"
 is "... and runs" "$(r local/bb:1.0 echo hi)" hi
 refuses "a bad tag is refused" 'invalid reference format|not a valid repository/tag' docker tag busybox 'Upper:case'
+refuses "... and one that looks like an id" 'ambiguous tag' docker tag busybox sha256:abc
 is "rmi of a tag only untags" "$(docker rmi local/bb:1.0)" 'Untagged: local/bb:1.0'
 
 ok "save" docker save -o "$work/saved.tar" busybox probe
