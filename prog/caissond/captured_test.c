@@ -20,12 +20,12 @@ static int refused(uint16_t op, const void *body, size_t size, const int *fds, u
 	return rig_ask(&rig, op, body, size, fds, nfds, &reply);
 }
 
-static void end(const struct keeper_create *c)
+static void end(const struct keeper_create *c, const char *sock)
 {
 	struct keeper_reply reply;
 
-	(void)send_signal(c, SIGKILL, &reply);
-	EVENTUALLY(send_signal(c, SIGKILL, &reply) == ERR_CONFLICT);
+	assert_int_equal(send_signal(c, SIGKILL, &reply), ERR_NONE);
+	assert_int_equal(wait_exit_at(sock), 137);
 	assert_int_equal(remove_container(c, &reply), ERR_NONE);
 }
 
@@ -73,8 +73,8 @@ static void test_joining_adds_no_right(void **state)
 	assert_int_equal(create(&c, &reply), ERR_NONE);
 	assert_int_equal(start_at(&c, "d.sock", SLEEP, &reply), ERR_NONE);
 	assert_int_equal(exec_privileged(&c, rig.client.handle), ERR_DENIED);
-	end(&c);
-	end(&host);
+	end(&c, "d.sock");
+	end(&host, "shim.sock");
 }
 
 static void test_exec_adds_no_right(void **state)
@@ -102,7 +102,7 @@ static void test_exec_adds_no_right(void **state)
 	fd_close(steal_fd(&root));
 	(void)shutdown(rig.client_conn, SHUT_RDWR);
 	EVENTUALLY(exec_privileged(&c, rig.client.handle) == ERR_DENIED);
-	end(&c);
+	end(&c, "shim.sock");
 }
 
 /* A worker that goes on writing would change what others run. */

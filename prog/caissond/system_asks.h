@@ -164,13 +164,13 @@ static inline int start(const struct keeper_create *c, const char *script, struc
 }
 
 /* Waits for the end of the container as an engine does; lets the shim go; gives the exit code. */
-static inline int wait_exit(void)
+static inline int wait_exit_at(const char *sock)
 {
 	struct shim_hello hello = { SHIM_MAGIC, SHIM_VERSION, SHIM_CONTROL, 0, 0 };
 	struct shim_record rec = { 0 }, bye = { .type = SHIM_BYE };
 	auto_close int dir = run_dir();
 	struct err e;
-	auto_close int s = shim_connect(dir, "shim.sock", &hello, &e);
+	auto_close int s = shim_connect(dir, sock, &hello, &e);
 
 	assert_true(s >= 0);
 	while (rec.type != SHIM_EXIT)
@@ -179,6 +179,11 @@ static inline int wait_exit(void)
 	while (shim_recv(s, &rec) == 1)
 		;
 	return (int)rec.a;
+}
+
+static inline int wait_exit(void)
+{
+	return wait_exit_at("shim.sock");
 }
 
 static inline int send_signal(const struct keeper_create *c, int signal, struct keeper_reply *ret)
