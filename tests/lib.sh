@@ -165,7 +165,9 @@ strays() {
 	{
 		for p in $(pgrep -f '^([^ ]*/)?(caisson|dockerd|containerd)[^ /]*( |$)'); do
 			if tr '\0' ' ' <"/proc/$p/cmdline" | grep -qF "$work/" ||
-				find "/proc/$p/fd" -lname "$work/*.data/*" -print -quit | grep -q .; then
+				find "/proc/$p/fd" -lname "$work/*.data/*" -print -quit | grep -q . ||
+				# A shim's log was opened by the engine, in whose name space the path is shorter.
+				{ [ -s "$work/ids" ] && readlink "/proc/$p/fd/4" | grep -qFf "$work/ids"; }; then
 				ours "$p" && echo "$p"
 			fi
 		done
