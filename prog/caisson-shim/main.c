@@ -295,11 +295,30 @@ static void shim_run(struct shim *s)
 	}
 }
 
+/* Written without stdio, which would cost every container its buffers. */
+static bool answer(const char *argument)
+{
+	static const char help[] = "caisson-shim - holds one container's streams, log and exit "
+				   "status\n\n"
+				   "It is started by caissond, which see; run by hand it can only "
+				   "say\n"
+				   "  --help     this text\n"
+				   "  --version  its version\n";
+	static const char version[] = "caisson-shim " CAISSON_VERSION "\n";
+
+	if (streq(argument, "--help"))
+		return fd_write_all(STDOUT_FILENO, help, sizeof(help) - 1) == 0;
+	return streq(argument, "--version") &&
+	       fd_write_all(STDOUT_FILENO, version, sizeof(version) - 1) == 0;
+}
+
 int main(int argc, char **argv)
 {
 	static _Alignas(4096) struct shim shim; /* one page */
 	static struct buffers buffers;
 
+	if (argc == 2 && argv[1][0] == '-' && argv[1][1] && answer(argv[1]))
+		return 0;
 	signals_init();
 	buffers_init(&shim, &buffers);
 	if (argc != 2 || shim_init(&shim, argv[1]) < 0)

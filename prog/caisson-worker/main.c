@@ -65,9 +65,19 @@ static int run(const struct job *j, struct err *e)
 	return r < 0 ? r : j->run(e);
 }
 
+static const char usage[] = "caisson-worker - one job on hostile bytes, without rights\n\n"
+			    "It is started by caissond, which see; run by hand it can only say\n"
+			    "  --help     this text\n"
+			    "  --version  its version\n";
+
 int main(int argc, char **argv)
 {
 	struct err e = { .kind = ERR_NONE };
+
+	if (argc == 2 && streq(argv[1], "--help"))
+		return fputs(usage, stdout) < 0;
+	if (argc == 2 && streq(argv[1], "--version"))
+		return puts("caisson-worker " CAISSON_VERSION) < 0;
 
 	for (size_t i = 0; argc == 2 && i < ARRAY_SIZE(jobs); i++) {
 		if (!streq(argv[1], jobs[i].name))
@@ -79,6 +89,6 @@ int main(int argc, char **argv)
 		(void)send_frame(NULL, JOB_ERROR, &e, sizeof(e));
 		_exit(1);
 	}
-	fputs("usage: caisson-worker unpack|archive|measure (started by caissond)\n", stderr);
+	fputs("caisson-worker: unknown job; --help says more\n", stderr);
 	return 2;
 }
