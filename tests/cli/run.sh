@@ -37,7 +37,7 @@ on_tty() { timeout 60 "$helpers/onpty" "$@" </dev/null; }
 out=$(on_tty docker run --rm -t busybox tty)
 like "-t gives a terminal" "$out" '/dev/(pts/[0-9]+|console)'
 # A client before API 1.42 sends the size only after the start.
-out=$(on_tty -s 37x91 docker run --rm -it busybox sh -c 'until stty size 2>/dev/null; do usleep 10000; done')
+out=$(on_tty -s 37x91 docker run --rm -it busybox sh -c 'until s=$(stty size 2>/dev/null) && [ "$s" ]; do usleep 10000; done; echo "$s"')
 like "-it passes the window size on" "$out" '37 91'
 out=$(on_tty -e '# ' 'echo tty-$((6*7))\n' -e 'tty-42' 'exit 3\n' docker run --rm -it busybox sh)
 is "-it: a shell answers and its exit code comes back" "$?" 3
