@@ -171,14 +171,13 @@ void image_store_close(struct image_store *s)
 }
 
 /* ---- finding --------------------------------------------------------------------------------- */
-/* A caller's own name hides root's; root sees everybody's, its own first. */
+/* A caller's own name hides root's.  A member's name is nobody else's, not even root's: else a
+ * member could plant what root runs next.  By id root reaches every image. */
 static int rank(const struct image_tag_row *t, uint32_t owner)
 {
 	if (t->owner == owner)
-		return 3;
-	if (t->owner == 0)
 		return 2;
-	return owner == 0 ? 1 : 0;
+	return t->owner == 0 ? 1 : 0;
 }
 
 static bool find_tag(struct image_store *s, uint32_t owner, const struct oci_ref *ref,

@@ -107,14 +107,25 @@ static void buffers_init(struct shim *s, struct buffers *b)
 	s->in_text = b->in_text;
 }
 
+/* Who says SIGTERM wants us gone when the container has ended: held back until then, not forgotten.
+ */
+static void term_let(bool through)
+{
+	sigset_t term;
+
+	(void)sigemptyset(&term);
+	(void)sigaddset(&term, SIGTERM);
+	(void)sigprocmask(through ? SIG_UNBLOCK : SIG_BLOCK, &term, NULL);
+}
+
 /* The container's fate is not tied to a terminal's or a daemon's. */
 static void signals_init(void)
 {
-	static const int ignored[] = { SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGUSR1,
-		SIGUSR2 };
+	static const int ignored[] = { SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2 };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(ignored); i++)
 		(void)signal(ignored[i], SIG_IGN);
+	term_let(false);
 }
 
 /* ---- end ------------------------------------------------------------------------------------- */
@@ -156,8 +167,8 @@ static void shim_finish(struct shim *s)
 	if (s->input >= 0 && !s->tty)
 		fd_close(s->input);
 	s->input = -EBADF;
-	(void)signal(SIGTERM, SIG_DFL);
 	conn_tell_exit(s);
+	term_let(true);
 }
 
 /* ---- the loop -------------------------------------------------------------------------------- */

@@ -195,7 +195,7 @@ static void test_term_ends_it_only_after_the_container(void **state)
 	assert_int_equal(write(a, "\n", 1), 1);
 	assert_int_equal(shim_recv(f->control, &r), 1);
 	assert_int_equal(r.type, SHIM_EXIT);
-	assert_int_equal(kill(f->shim, SIGTERM), 0);
+	/* The one that came too early has not been forgotten. */
 	assert_int_equal(waitpid(f->shim, &status, 0), f->shim);
 	f->shim = 0;
 	assert_true(WIFSIGNALED(status));
