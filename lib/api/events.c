@@ -1,7 +1,5 @@
 #include "api/system-int.h"
 
-#include <poll.h>
-
 static int parse_time(struct api_call *c, const char *name, uint64_t *ret, struct err *e)
 {
 	const char *text = http_query(c->x, name);

@@ -128,6 +128,16 @@ static void times_read_as_docker_writes_them(void **state)
 		assert_false(clock_parse(str_of(bad[i]), 1800000000ull * NS_PER_SEC, &v));
 }
 
+static void waits_are_rounded_up_and_bounded(void **state)
+{
+	(void)state;
+	assert_int_equal(clock_poll_ms(5, 5, 100), 0);
+	assert_int_equal(clock_poll_ms(4, 5, 100), 0);
+	assert_int_equal(clock_poll_ms(6, 5, 100), 1);
+	assert_int_equal(clock_poll_ms(2 * NS_PER_MS, NS_PER_MS / 2, 100), 2);
+	assert_int_equal(clock_poll_ms(UINT64_MAX, 0, 100), 100);
+}
+
 static void times_print_with_nine_digits(void **state)
 {
 	char out[CLOCK_TEXT];
@@ -203,6 +213,7 @@ int main(void)
 		cmocka_unit_test(digests_exist_only_parsed),
 		cmocka_unit_test(times_read_as_docker_writes_them),
 		cmocka_unit_test(times_print_with_nine_digits),
+		cmocka_unit_test(waits_are_rounded_up_and_bounded),
 		cmocka_unit_test(errors_carry_kind_cause_and_context),
 		cmocka_unit_test(long_contexts_are_cut_not_overrun),
 		cmocka_unit_test(files_are_written_whole_or_not_at_all),

@@ -18,6 +18,13 @@ uint64_t clock_mono_ns(void)
 	return read_clock(CLOCK_MONOTONIC);
 }
 
+int clock_poll_ms(uint64_t due_ns, uint64_t now_ns, int max_ms)
+{
+	if (due_ns <= now_ns)
+		return 0;
+	return (int)MIN((due_ns - now_ns) / NS_PER_MS + 1, (uint64_t)max_ms);
+}
+
 char *clock_rfc3339(uint64_t wall_ns, char *out)
 {
 	time_t sec = (time_t)(wall_ns / NS_PER_SEC);
@@ -154,8 +161,8 @@ static bool take_unit(struct str *s, uint64_t *ret_ns)
 		uint64_t ns;
 	} units[] = {
 		{ STR("ns"), 1 },
-		{ STR("us"), 1000 },
-		{ STR("ms"), 1000000 },
+		{ STR("us"), NS_PER_US },
+		{ STR("ms"), NS_PER_MS },
 		{ STR("s"), NS_PER_SEC },
 		{ STR("m"), 60 * NS_PER_SEC },
 		{ STR("h"), 3600 * NS_PER_SEC },

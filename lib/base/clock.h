@@ -5,9 +5,15 @@
 
 #define CLOCK_TEXT 80
 #define NS_PER_SEC 1000000000ull
+#define NS_PER_MS  1000000ull
+#define NS_PER_US  1000ull
 
 uint64_t clock_wall_ns(void); /* since 1970, UTC */
 uint64_t clock_mono_ns(void);
+/* How long poll() may sleep so as not to wake before due_ns: 0 when it is past, rounded up, at most
+ * max_ms. */
+#define CLOCK_POLL_MAX_MS 3600000 /* who waits for longer looks again after an hour */
+int clock_poll_ms(uint64_t due_ns, uint64_t now_ns, int max_ms);
 /* "2006-01-02T15:04:05.000000000Z" with all nine digits; out holds CLOCK_TEXT bytes. */
 char *clock_rfc3339(uint64_t wall_ns, char *out);
 /* As Go's time.RFC3339Nano: trailing zeros of the fraction cut.  0 gives "0001-01-01T00:00:00Z". */

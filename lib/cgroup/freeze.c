@@ -28,7 +28,7 @@ static int ask(const struct digest *id, bool frozen)
 
 int cgroup_freeze(const struct digest *id, bool frozen, struct err *e)
 {
-	struct timespec wait = { .tv_nsec = 1000000 };
+	struct timespec wait = { .tv_nsec = NS_PER_MS };
 	int r;
 
 	for (int ms = 0; ms < FREEZE_LIMIT_MS; ms++) {

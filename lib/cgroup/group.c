@@ -145,7 +145,7 @@ bool cgroup_exists(const struct digest *id)
 static int remove_one(const char *path)
 {
 	for (int tries = 0; tries < 50; tries++) {
-		struct timespec wait = { .tv_nsec = 1000000 };
+		struct timespec wait = { .tv_nsec = NS_PER_MS };
 
 		if (rmdir(path) == 0 || errno == ENOENT)
 			return 0;

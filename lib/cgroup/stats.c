@@ -49,12 +49,12 @@ static void stats_v2(const struct digest *id, struct cgroup_stats *s)
 {
 	const enum controller u = CTL_UNIFIED;
 
-	s->cpu_total_ns = keyed(u, id, "cpu.stat", "usage_usec") * 1000;
-	s->cpu_user_ns = keyed(u, id, "cpu.stat", "user_usec") * 1000;
-	s->cpu_system_ns = keyed(u, id, "cpu.stat", "system_usec") * 1000;
+	s->cpu_total_ns = keyed(u, id, "cpu.stat", "usage_usec") * NS_PER_US;
+	s->cpu_user_ns = keyed(u, id, "cpu.stat", "user_usec") * NS_PER_US;
+	s->cpu_system_ns = keyed(u, id, "cpu.stat", "system_usec") * NS_PER_US;
 	s->throttle_periods = keyed(u, id, "cpu.stat", "nr_periods");
 	s->throttled_periods = keyed(u, id, "cpu.stat", "nr_throttled");
-	s->throttled_ns = keyed(u, id, "cpu.stat", "throttled_usec") * 1000;
+	s->throttled_ns = keyed(u, id, "cpu.stat", "throttled_usec") * NS_PER_US;
 	s->memory_bytes = number(u, id, "memory.current");
 	s->memory_max_bytes = number(u, id, "memory.peak");
 	s->memory_limit_bytes = number(u, id, "memory.max");

@@ -1,6 +1,5 @@
 #include "container/container-int.h"
 
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
@@ -138,7 +137,7 @@ static int sleep_ms(const struct container_monitor *m, bool busy)
 
 	if (!due)
 		return gone;
-	ms = due <= now ? 0 : (int)MIN((due - now) / 1000000 + 1, UINT64_C(60000));
+	ms = clock_poll_ms(due, now, CLOCK_POLL_MAX_MS);
 	return gone < 0 ? ms : MIN(ms, gone);
 }
 

@@ -1,7 +1,5 @@
 #include "container/container-int.h"
 
-#include <fcntl.h>
-
 /* Under lock. */
 static int check(struct container *c, bool force, struct err *e)
 {

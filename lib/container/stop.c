@@ -7,7 +7,7 @@
 /* 0 when it has stopped; -ETIMEDOUT.  timeout_ms < 0: for ever. */
 static int wait_stopped(struct container *c, int64_t timeout_ms)
 {
-	uint64_t end = clock_mono_ns() + (uint64_t)MAX(timeout_ms, (int64_t)0) * 1000000;
+	uint64_t end = clock_mono_ns() + (uint64_t)MAX(timeout_ms, (int64_t)0) * NS_PER_MS;
 	struct timespec at = { .tv_sec = (time_t)(end / NS_PER_SEC),
 		.tv_nsec = (long)(end % NS_PER_SEC) };
 	uint64_t exits;

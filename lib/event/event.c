@@ -128,7 +128,7 @@ static int wait_more(const struct event_query *q, int wake, int cancel_fd)
 
 		if (now >= q->until_ns)
 			return 0;
-		timeout = (int)MIN((q->until_ns - now) / 1000000 + 1, (uint64_t)3600000);
+		timeout = clock_poll_ms(q->until_ns, now, CLOCK_POLL_MAX_MS);
 	}
 	do
 		r = poll(p, 2, timeout);

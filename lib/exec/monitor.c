@@ -353,13 +353,7 @@ static void handle(struct exec_set *s, void *ptr)
 
 static int timeout_until(uint64_t due)
 {
-	uint64_t now = clock_mono_ns();
-
-	if (due == UINT64_MAX)
-		return -1;
-	if (due <= now)
-		return 0;
-	return (int)MIN((due - now) / 1000000 + 1, (uint64_t)3600000);
+	return due == UINT64_MAX ? -1 : clock_poll_ms(due, clock_mono_ns(), CLOCK_POLL_MAX_MS);
 }
 
 static bool quitting(struct exec_set *s)

@@ -7,7 +7,6 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <termios.h>
 
 /* How long a reader of the last output byte may wait for the exit code: the kernel ends a process
  * right after it closed its streams, so only a process that closed them itself waits this long. */

@@ -2,7 +2,6 @@
 
 #include "tls/tls.h"
 
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -44,7 +43,7 @@ static void add_tls(struct http_server *s, struct http_listener *l, int fd)
 	set_tcp(fd);
 	c->peer.handle = KEEPER_HANDLE_REMOTE;
 	c->peer.cls = KEEPER_CLASS_REMOTE;
-	c->deadline_ns = clock_mono_ns() + HTTP_TIMEOUT_MS * 1000000ull;
+	c->deadline_ns = clock_mono_ns() + HTTP_TIMEOUT_MS * NS_PER_MS;
 	c->ssl = SSL_new(l->ctx);
 	if (!c->ssl || SSL_set_fd(c->ssl, fd) != 1) {
 		ERR_clear_error();

@@ -1,7 +1,5 @@
 #include "http/http-int.h"
 
-#include <sys/socket.h>
-
 /* Decodes path and parameters into one allocation: [params][path NUL][name NUL value NUL]... */
 static int decode_target(struct http_exchange *x)
 {

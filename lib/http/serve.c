@@ -5,7 +5,7 @@
 
 static void set_deadline(struct http_conn *c, unsigned ms)
 {
-	c->deadline_ns = clock_mono_ns() + ms * 1000000ull;
+	c->deadline_ns = clock_mono_ns() + ms * NS_PER_MS;
 }
 
 /* Reads away what the client still sends, so that closing does not reset the connection and

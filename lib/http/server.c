@@ -84,7 +84,7 @@ int http_server_listen_tls(struct http_server *s, int fd, SSL_CTX *ctx)
 /* Waits, with the lock held, until *count is 0 or the time is over. */
 static void wait_zero(struct http_server *s, const unsigned *count, unsigned ms)
 {
-	uint64_t end = clock_mono_ns() + ms * 1000000ull;
+	uint64_t end = clock_mono_ns() + ms * NS_PER_MS;
 	struct timespec ts = { .tv_sec = (time_t)(end / NS_PER_SEC),
 		.tv_nsec = (long)(end % NS_PER_SEC) };
 

@@ -1,7 +1,6 @@
 /* docker rmi and image prune: names first, then the image, then what only it needed. */
 #include "image/image-int.h"
 
-#include <fcntl.h>
 #include <openssl/evp.h>
 
 struct use {

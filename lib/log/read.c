@@ -131,9 +131,7 @@ static int wait_ms(const struct reader *r, int watch)
 	if (r->exit_last)
 		ms = MIN(ms, WAIT_EXIT_MS);
 	now = until ? clock_wall_ns() : 0;
-	if (until > now && (until - now) / 1000000 < (uint64_t)ms)
-		ms = (int)((until - now) / 1000000) + 1;
-	return ms;
+	return until > now ? clock_poll_ms(until, now, ms) : ms;
 }
 
 /* 1 to look again, 0 when the reading is cancelled. */

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <sys/file.h>
 /* after stdarg and setjmp, which it needs */
 #include <cmocka.h>
 

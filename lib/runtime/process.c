@@ -4,8 +4,6 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/sysmacros.h>
-#include <sys/vfs.h>
-#include <termios.h>
 
 #include "runtime/runtime-int.h"
 #include "seccomp/seccomp.h"

@@ -2,8 +2,6 @@
 #include "sandbox/sandbox.h"
 #include "sandbox/testjob.h"
 
-#include <dirent.h>
-#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,7 +13,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/un.h>
 
 #include <cmocka.h>
 

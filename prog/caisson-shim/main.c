@@ -8,8 +8,8 @@
 
 #include "shim-int.h"
 
-#define MS	     1000000ull
-#define DRAIN_NS     (2000 * MS) /* output of processes that outlive init (host pid namespace) */
+#define DRAIN_NS (2000 * NS_PER_MS) /* output of processes that outlive init (host pid namespace)  \
+				     */
 #define TTY_PAUSE_MS 100
 #define STACK_USED   (32u << 10)
 #define IDLE_MS	     500
@@ -227,7 +227,7 @@ static int poll_timeout(const struct shim *s)
 	if (s->ended)
 		return s->exit_logged ? -1 : LOG_RETRY_MS;
 	if (s->exited)
-		return output_busy(s) ? -1 : (int)(DRAIN_NS / MS) + 1;
+		return output_busy(s) ? -1 : (int)(DRAIN_NS / NS_PER_MS) + 1;
 	if (line_begun(s) || s->stream[OUT].idle)
 		return TTY_PAUSE_MS;
 	if (s->log.lost)

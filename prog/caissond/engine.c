@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#define BACKOFF_MIN_NS	 (100 * 1000000ull)
+#define BACKOFF_MIN_NS	 (100 * NS_PER_MS)
 #define BACKOFF_MAX_NS	 (10 * NS_PER_SEC)
 #define STEADY_NS	 (30 * NS_PER_SEC) /* alive this long: the next failure starts over */
 #define GRACE_NS	 (10 * NS_PER_SEC) /* to end by itself */

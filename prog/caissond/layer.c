@@ -1,4 +1,3 @@
-#include "say.h"
 #include "state.h"
 
 #include <dirent.h>

@@ -135,9 +135,7 @@ static int run_due(void)
 			next = MIN(next, c->deadline);
 		}
 	}
-	if (next == UINT64_MAX)
-		return -1;
-	return next <= now ? 0 : (int)MIN((next - now) / 1000000 + 1, 60000ull);
+	return next == UINT64_MAX ? -1 : clock_poll_ms(next, now, CLOCK_POLL_MAX_MS);
 }
 
 void loop_run(void)

@@ -4,7 +4,6 @@
  * No recursion and no path: a directory that is not empty is first moved up into the trash itself
  * under a new name, so depth costs nothing and no name under it is ever followed.
  */
-#include "say.h"
 #include "state.h"
 
 #include <dirent.h>
@@ -17,7 +16,7 @@
 
 #define BATCH	 256
 #define PAUSE_NS 2000000
-#define DELAY_NS (200 * 1000000ull) /* what follows a removal is more urgent */
+#define DELAY_NS (200 * NS_PER_MS) /* what follows a removal is more urgent */
 
 static pid_t worker;
 static bool more;
