@@ -45,24 +45,47 @@ static void adapt_body(struct api_call *c, json_t *body)
 		json_object_set_new(host, "IpcMode", json_string("shareable"));
 }
 
-static int check_platform(struct api_call *c, struct err *e)
+/* The name that images use for an architecture that a client may spell as uname does. */
+static struct str arch_name(struct str arch)
 {
-	const char *p = http_query(c->x, "platform");
-	struct str s = str_of(p), os = str_cut(&s, '/');
+	if (str_ieq(arch, STR("x86_64")) || str_ieq(arch, STR("x86-64")))
+		return STR("amd64");
+	return str_ieq(arch, STR("aarch64")) ? STR("arm64") : arch;
+}
 
-	if (c->version < 141 || !p || !p[0] || str_ieq(os, STR("linux")))
+/* Against the image's own platform, for i386 images run here too.  Of a missing image, create
+ * tells. */
+static int check_platform(struct api_call *c, const json_t *body, struct err *e)
+{
+	const char *image = json_string_value(json_object_get(body, "Image"));
+	const char *p = http_query(c->x, "platform"), *has = NULL;
+	struct str rest = str_of(p), os = str_cut(&rest, '/');
+	struct str arch = rest.p ? arch_name(str_cut(&rest, '/')) : STR("");
+	auto_json json_t *doc = NULL;
+	struct err ignored = { 0 };
+
+	if (c->version < 141 || !p || !p[0])
 		return 0;
-	return err_set(e, ERR_INVALID, 0, "operating system \"%.60s\" is not supported", p);
+	if (!str_ieq(os, STR("linux")))
+		return err_set(e, ERR_INVALID, 0, "operating system \"%.60s\" is not supported", p);
+	if (!arch.n || !image ||
+		image_inspect(c->engine->images, api_owner(c), image, &doc, &ignored) < 0)
+		return 0;
+	has = json_string_value(json_object_get(doc, "Architecture"));
+	if (!has || str_ieq(arch, str_of(has)))
+		return 0;
+	return err_set(e, ERR_NOT_FOUND, 0,
+		"image with reference %.200s was found but its platform (linux/%.40s) does not "
+		"match the specified platform (%.60s)",
+		image, has, p);
 }
 
 static int post_create(struct api_call *c, struct err *e)
 {
 	auto_json json_t *body = NULL, *warnings = json_array(), *doc = NULL;
 	auto_container struct container *made = NULL;
-	int r = check_platform(c, e);
+	int r = api_body_json(c, true, &body, e);
 
-	if (r == 0)
-		r = api_body_json(c, true, &body, e);
 	if (r < 0)
 		return r;
 	if (!body)
@@ -73,8 +96,10 @@ static int post_create(struct api_call *c, struct err *e)
 			e, ERR_INVALID, 0, "config cannot be empty in order to create a container");
 	adapt_body(c, body);
 	config_apply_create(c->engine->config, body);
-	r = container_create(
-		c->engine->containers, c->peer, http_query(c->x, "name"), body, warnings, &made, e);
+	r = check_platform(c, body, e);
+	if (r == 0)
+		r = container_create(c->engine->containers, c->peer, http_query(c->x, "name"), body,
+			warnings, &made, e);
 	if (r < 0)
 		return r;
 	doc = json_pack("{s:s, s:O}", "Id", made->hex, "Warnings", warnings);

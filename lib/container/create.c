@@ -233,19 +233,51 @@ static int read_body(struct container *c, const struct http_peer *peer, const js
 	return r;
 }
 
+static bool has_text(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s && s[0];
+}
+
+/* What --ip, --network-alias and --mac-address ask of one network (the texts are docker's). */
+static int check_endpoint(const json_t *v, struct err *e)
+{
+	const json_t *ipam = json_object_get(v, "IPAMConfig");
+
+	if (has_text(ipam, "IPv4Address") || has_text(ipam, "IPv6Address") ||
+		json_array_size(json_object_get(ipam, "LinkLocalIPs")))
+		return err_set(e, ERR_INVALID, 0,
+			"user specified IP address is supported on user defined networks only");
+	if (json_array_size(json_object_get(v, "Aliases")))
+		return err_set(e, ERR_INVALID, 0,
+			"network-scoped aliases are only supported for user-defined networks");
+	if (has_text(v, "MacAddress"))
+		return err_set(e, ERR_UNSUPPORTED, 0,
+			"MacAddress: MAC addresses come with bridge networks in a later version");
+	return 0;
+}
+
 /* Networks that are not there yet: docker's command always sends an entry "default". */
 static int check_endpoints(const json_t *body, struct err *e)
 {
 	const json_t *net = json_object_get(body, "NetworkingConfig");
 	const char *name;
 	json_t *v;
+	int r;
 
-	json_object_foreach(json_object_get(net, "EndpointsConfig"), name,
-		v) if (!streq(name, "default") && !streq(name, "bridge") && !streq(name, "none") &&
-		       !streq(name, "host")) return err_set(e, ERR_UNSUPPORTED, 0,
-		"NetworkingConfig: user-defined networks (\"%.200s\") come with a later "
-		"version",
-		name);
+	json_object_foreach(json_object_get(net, "EndpointsConfig"), name, v)
+	{
+		if (!streq(name, "default") && !streq(name, "bridge") && !streq(name, "none") &&
+			!streq(name, "host"))
+			return err_set(e, ERR_UNSUPPORTED, 0,
+				"NetworkingConfig: user-defined networks (\"%.200s\") come with a later "
+				"version",
+				name);
+		r = check_endpoint(v, e);
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 

@@ -23,6 +23,15 @@ static const struct {
 	{ "{\"Image\":\"busybox\",\"Volumes\":{\"/d\":{}}}", ERR_UNSUPPORTED, "Volumes: " },
 	{ "{\"Image\":\"busybox\",\"NetworkingConfig\":{\"EndpointsConfig\":{\"mine\":{}}}}",
 		ERR_UNSUPPORTED, "user-defined networks (\"mine\")" },
+	{ "{\"Image\":\"busybox\",\"NetworkingConfig\":{\"EndpointsConfig\":{\"default\":"
+	  "{\"IPAMConfig\":{\"IPv4Address\":\"1.2.3.4\"}}}}}",
+		ERR_INVALID, "user specified IP address is supported on user defined" },
+	{ "{\"Image\":\"busybox\",\"NetworkingConfig\":{\"EndpointsConfig\":{\"default\":"
+	  "{\"Aliases\":[\"x\"]}}}}",
+		ERR_INVALID, "network-scoped aliases are only supported for user-defined" },
+	{ "{\"Image\":\"busybox\",\"NetworkingConfig\":{\"EndpointsConfig\":{\"default\":"
+	  "{\"MacAddress\":\"00:00:00:00:00:01\"}}}}",
+		ERR_UNSUPPORTED, "MacAddress: " },
 };
 
 static const struct {
