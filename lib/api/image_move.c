@@ -105,7 +105,7 @@ static int save(struct api_call *c, const char *const *names, unsigned n, struct
 {
 	struct stream s = { .x = c->x, .type = "application/x-tar" };
 	struct image_sink to = { write_stream, &s };
-	struct image_save *v;
+	struct image_save *v = NULL;
 	int r = api_image_platform(c, e);
 
 	if (r == 0)

@@ -7,7 +7,7 @@
 #include "http/http.h"
 #include "tls/tls.h"
 
-#include "tls/tls-testcerts.h"
+#include "tls/certs_test.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

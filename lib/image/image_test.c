@@ -1,7 +1,7 @@
 /* Whole images through the real worker: a fake keeper runs it as the real one does. */
 #include "image/image.h"
 
-#include "sandbox/testjob.h"
+#include "sandbox/job_test.h"
 
 #include <dirent.h>
 #include <pthread.h>

@@ -1,7 +1,7 @@
 /*
  * Terminals, the reaper, further processes, and shared namespaces.
  */
-#include "runtime/box-test.h"
+#include "runtime/box_test.h"
 
 /* ---- terminals, reaper, exec ----------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /*
  * Containers as they are after a start, looked at from inside and outside.
  */
-#include "runtime/box-test.h"
+#include "runtime/box_test.h"
 
 /* ---- what it prints and how it ends ---------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 /* T17: inside each profile every act a captured worker would try fails (refused or killed). */
+#include "sandbox/job_test.h"
 #include "sandbox/sandbox.h"
-#include "sandbox/testjob.h"
 
 #include <setjmp.h>
 #include <signal.h>

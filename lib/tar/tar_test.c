@@ -1,8 +1,8 @@
 /* Layers and archives, good and hostile, taken apart inside the sandbox as a worker would. */
 #include "tar/tar.h"
 
+#include "sandbox/job_test.h"
 #include "sandbox/sandbox.h"
-#include "sandbox/testjob.h"
 
 #include <bzlib.h>
 #include <lzma.h>

@@ -8,8 +8,9 @@
 
 #include "shim-int.h"
 
-#define DRAIN_NS (2000 * NS_PER_MS) /* output of processes that outlive init (host pid namespace)  \
-				     */
+#define DRAIN_NS                                                                                   \
+	(2000 * NS_PER_MS) /* output of processes that outlive init (host pid namespace)           \
+			    */
 #define TTY_PAUSE_MS 100
 #define STACK_USED   (32u << 10)
 #define IDLE_MS	     500

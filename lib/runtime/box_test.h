@@ -1,5 +1,5 @@
 /*
- * box-test - a keeper in small, for tests: an image of busybox, containers made by the real
+ * box_test - a keeper in small, for tests: an image of busybox, containers made by the real
  * runtime_start(), and a shim that collects what they print.  The shim is the test program itself,
  * called by another name; so a test's main() starts with BOX_MAIN.  Needs root.
  */

@@ -1,5 +1,5 @@
 /*
- * tls-testcerts - a small certificate authority for tests, made in memory.
+ * certs_test - a small certificate authority for tests, made in memory.
  */
 #pragma once
 

@@ -1,5 +1,5 @@
 /*
- * testjob - for tests only: runs a function the way the keeper runs a worker.  New user (ids
+ * job_test - for tests only: runs a function the way the keeper runs a worker.  New user (ids
  * TESTJOB_BASE and up), mount, pid, net, ipc and uts namespaces; the tree as an id-mapped, nosuid,
  * nodev, noexec mount; descriptors as sandbox/job.h.  Needs root.
  */
@@ -66,6 +66,49 @@ static inline void testjob_inner(int in, int out, int tree, int (*fn)(void *), v
 	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
+/* One byte, and fd unless it is negative. */
+static inline int testjob_pass(int sock, int fd)
+{
+	char c = 0;
+	struct iovec iov = { &c, 1 };
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} space = { 0 };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		m.msg_control = &space;
+		m.msg_controllen = sizeof(space);
+		space.head.cmsg_level = SOL_SOCKET;
+		space.head.cmsg_type = SCM_RIGHTS;
+		space.head.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&space.head), &fd, sizeof(fd));
+	}
+	return sendmsg(sock, &m, 0) == 1 ? 0 : -EPIPE;
+}
+
+/* Leaves *ret_fd as it is when none came. */
+static inline int testjob_take(int sock, int *ret_fd)
+{
+	char c;
+	struct iovec iov = { &c, 1 };
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} space = { 0 };
+	struct msghdr m = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &space,
+		.msg_controllen = sizeof(space) };
+
+	if (recvmsg(sock, &m, 0) != 1)
+		return -EPIPE;
+	if (m.msg_controllen)
+		memcpy(ret_fd, CMSG_DATA(&space.head), sizeof(*ret_fd));
+	return 0;
+}
+
 /* What fn returned (it runs in the job's process), or 128 + signal, or a negative errno. */
 static inline int testjob_run(int in, int out, int dir, int (*fn)(void *), void *arg)
 {
@@ -80,20 +123,9 @@ static inline int testjob_run(int in, int out, int dir, int (*fn)(void *), void 
 	(void)snprintf(map, sizeof(map), "0 %u 65536\n", TESTJOB_BASE);
 	pid = fork();
 	if (pid == 0) {
-		struct iovec iov = { &c, 1 };
-		union {
-			struct cmsghdr head;
-			char room[CMSG_SPACE(sizeof(int))];
-		} space = { 0 };
-		struct msghdr m = { .msg_iov = &iov,
-			.msg_iovlen = 1,
-			.msg_control = &space,
-			.msg_controllen = sizeof(space) };
-
-		if (unshare(ns) < 0 || write(ready[1], "x", 1) != 1 || recvmsg(go[1], &m, 0) != 1)
+		if (unshare(ns) < 0 || write(ready[1], "x", 1) != 1 ||
+			testjob_take(go[1], &tree) < 0)
 			_exit(99);
-		if (m.msg_controllen)
-			memcpy(&tree, CMSG_DATA(&space.head), sizeof(tree));
 		testjob_inner(in, out, tree, fn, arg);
 	}
 	(void)close(ready[1]);
@@ -105,25 +137,8 @@ static inline int testjob_run(int in, int out, int dir, int (*fn)(void *), void 
 		tree = testjob_tree(pid, dir);
 	if (dir >= 0 && tree < 0)
 		return tree;
-	{
-		struct iovec iov = { &c, 1 };
-		union {
-			struct cmsghdr head;
-			char room[CMSG_SPACE(sizeof(int))];
-		} space = { 0 };
-		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-		if (tree >= 0) {
-			m.msg_control = &space;
-			m.msg_controllen = sizeof(space);
-			space.head.cmsg_level = SOL_SOCKET;
-			space.head.cmsg_type = SCM_RIGHTS;
-			space.head.cmsg_len = CMSG_LEN(sizeof(int));
-			memcpy(CMSG_DATA(&space.head), &tree, sizeof(tree));
-		}
-		if (sendmsg(go[0], &m, 0) != 1)
-			return -EPIPE;
-	}
+	if (testjob_pass(go[0], tree) < 0)
+		return -EPIPE;
 	fd_close(tree);
 	(void)close(ready[0]);
 	(void)close(go[0]);
