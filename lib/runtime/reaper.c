@@ -46,6 +46,8 @@ int reaper_fork(void)
 	for (size_t i = 1; i < ARRAY_SIZE(own); i++)
 		(void)sigdelset(&wanted, own[i]);
 	(void)sigprocmask(SIG_BLOCK, &wanted, &before);
+	/* Before the program can look: its own name comes with its execution. */
+	sys_set_title(program_invocation_name, TITLE);
 	child = fork();
 	if (child < 0)
 		return -errno;
@@ -60,10 +62,8 @@ int reaper_fork(void)
 		return 0;
 	}
 	/* This process goes on as the container's first one with our program's pages, so it stays
-	 * non-dumpable: /proc/1/exe, its memory and its descriptors are closed to the container.
-	 * Its arguments, which ps shows, become docker's. */
+	 * non-dumpable: /proc/1/exe, its memory and its descriptors are closed to the container. */
 	(void)sys_close_range(3, ~0u, 0);
-	sys_set_title(program_invocation_name, TITLE);
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	reap(child, &wanted);
 }
