@@ -76,8 +76,8 @@ int api_reply_json(struct api_call *c, int status, const json_t *doc);
 int api_reply_empty(struct api_call *c, int status);
 /* Body as a JSON object; an empty body gives *ret = NULL when optional. */
 int api_body_json(struct api_call *c, bool optional, json_t **ret, struct err *e);
-/* The filters parameter as {"name":["a","b"]} from either of docker's forms; *ret NULL when absent.
- */
+/* The filters parameter as {"name":["a","b"]} from either of docker's forms; *ret NULL
+ * when absent. */
 int api_filters(struct api_call *c, json_t **ret, struct err *e);
 /* 400 "invalid filter 'x'" when a key is not in the list (ended by NULL). */
 int api_filters_check(const json_t *filters, const char *const *known, struct err *e);

@@ -1,7 +1,7 @@
 #include "container/fake_test.h"
 
-/* Create requests that docker refuses, or that come with a later version: which words, which kind.
- */
+/* Create requests that docker refuses, or that come with a later version: which words,
+ * which kind. */
 static const struct {
 	const char *body;
 	int kind;

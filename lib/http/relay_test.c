@@ -25,8 +25,8 @@ static void half_close(struct client c)
 	assert_true(client_write(&c, "two", 3));
 	client_end(&c);
 	buf_clear(&b);
-	/* The echo ends because the half-close reached it; its bytes still come back, then an end.
-	 */
+	/* The echo ends because the half-close reached it; its bytes still come back, then
+	 * an end. */
 	assert_true(read_until(&c, &b, NULL));
 	assert_string_equal(b.p, "two");
 	client_close(&c);

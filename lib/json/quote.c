@@ -11,8 +11,8 @@ static size_t utf8_length(const uint8_t *p, size_t n)
 	if (p[0] < 0xc2 || p[0] > 0xf4)
 		return 0;
 	want = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-	/* The second byte's range excludes overlong forms, surrogates and what is above U+10FFFF.
-	 */
+	/* The second byte's range excludes overlong forms, surrogates and what is
+	 * above U+10FFFF. */
 	if (p[0] == 0xe0)
 		low = 0xa0;
 	else if (p[0] == 0xed)

@@ -236,8 +236,8 @@ struct keeper;
  * descriptors it wants with wire_fd(). */
 typedef void keeper_notify_fn(void *arg, struct wire_msg *m);
 
-/* Takes sock.  Starts the receiving thread.  Gives the link; the process ends when the keeper does.
- */
+/* Takes sock.  Starts the receiving thread.  Gives the link; the process ends when the
+ * keeper does. */
 int keeper_open(int sock, keeper_notify_fn *notify, void *arg, struct keeper **ret, struct err *e);
 /* Asks and waits.  0 or negative errno with *e filled from the keeper's err. */
 int keeper_call(struct keeper *k, enum keeper_op op, const void *body, size_t size, const int *fds,

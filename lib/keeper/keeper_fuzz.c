@@ -1,5 +1,5 @@
-/* Every question of the link and both files, fed with arbitrary bytes: op, descriptor count, body.
- */
+/* Every question of the link and both files, fed with arbitrary bytes: op, descriptor
+ * count, body. */
 #include "keeper/record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);

@@ -71,6 +71,6 @@ int log_read(int dir, const struct log_query *q, log_emit_fn *emit, log_ended_fn
 int log_open(int dir, struct err *e);
 /* Renames log -> log.1 -> ... keeping at most files, and opens a new "log".  Gives it. */
 int log_rotate(int dir, unsigned files, struct err *e);
-/* The last LOG_EXIT record, if the log ends with one: 1 and code and time, 0 none, negative errno.
- */
+/* The last LOG_EXIT record, if the log ends with one: 1 and code and time, 0 none,
+ * negative errno. */
 int log_last_exit(int dir, int *ret_code, uint64_t *ret_time_ns);

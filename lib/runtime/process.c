@@ -56,8 +56,8 @@ int process_chdir(struct process *p, struct err *e)
 			"chdir to cwd (\"%.300s\") set in config.json failed: %s", cwd,
 			program_strerror(sys));
 	}
-	/* The kernel says "(unreachable)" for a place outside the root; libc makes that an error.
-	 */
+	/* The kernel says "(unreachable)" for a place outside the root; libc makes that
+	 * an error. */
 	if (!getcwd(now, sizeof(now)) || now[0] != '/')
 		return err_set(
 			e, ERR_DENIED, 0, "current working directory is outside of container root");

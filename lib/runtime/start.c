@@ -235,8 +235,8 @@ static int tell(struct start *s, enum link_step step, struct err *e)
 	return r < 0 ? err_set(e, ERR_SYSTEM, -r, "the container's first process is gone") : 0;
 }
 
-/* Init moves itself into its group first of all, and prepares its mounts while we build the root.
- */
+/* Init moves itself into its group first of all, and prepares its mounts while we build
+ * the root. */
 static int build(struct start *s, struct err *e)
 {
 	int r = write_maps(s, e);
@@ -255,8 +255,8 @@ static int build(struct start *s, struct err *e)
 /* Nothing stays: the mounts were in init's namespace, the claim ends with our descriptor. */
 static void undo(struct start *s)
 {
-	/* With the shim's rights it cannot be killed, only by the keeper: never wait for it then.
-	 */
+	/* With the shim's rights it cannot be killed, only by the keeper: never wait for
+	 * it then. */
 	if (s->pidfd >= 0 && sys_pidfd_signal(s->pidfd, SIGKILL) == 0)
 		(void)sys_pidfd_wait(s->pidfd);
 	(void)cgroup_remove(&s->grant->id, NULL);

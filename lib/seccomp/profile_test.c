@@ -1,5 +1,5 @@
-/* docker's JSON profiles: against libseccomp where it says the same, else against what docker does.
- */
+/* docker's JSON profiles: against libseccomp where it says the same, else against what
+ * docker does. */
 #include <setjmp.h>
 #include <stdarg.h>
 

@@ -140,8 +140,8 @@ int store_commit(struct store_writer *w, const struct digest *expect, struct dig
 
 	BUG_ON(w->fd < 0 || EVP_DigestFinal_ex(w->md, d.b, NULL) != 1);
 	r = check_expected(&d, expect, e);
-	/* A blob that is there already is the same bytes: keep the old one and its place on disk.
-	 */
+	/* A blob that is there already is the same bytes: keep the old one and its place
+	 * on disk. */
 	if (r == 0 && !store_has(w->store, &d))
 		r = publish(w, &d, e);
 	if (r == 0) {

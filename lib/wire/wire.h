@@ -32,8 +32,8 @@ struct wire_msg {
 
 /* A connected pair, close-on-exec.  0 or negative errno. */
 int wire_pair(int ret[2]) MUST_USE;
-/* Sends one message; borrows the descriptors.  0 or negative errno (-EPIPE when the peer is gone).
- */
+/* Sends one message; borrows the descriptors.  0 or negative errno (-EPIPE when the peer
+ * is gone). */
 int wire_send(int sock, uint16_t version, uint16_t op, uint32_t seq, const void *body, size_t size,
 	const int *fds, unsigned nfds) MUST_USE;
 /* Receives one message into *m (which the caller owns).  1 on a message, 0 at end of file,

@@ -8,9 +8,8 @@
 
 #include "shim-int.h"
 
-#define DRAIN_NS                                                                                   \
-	(2000 * NS_PER_MS) /* output of processes that outlive init (host pid namespace)           \
-			    */
+/* Output of processes that outlive init, when they have the host's pids. */
+#define DRAIN_NS     (2000 * NS_PER_MS)
 #define TTY_PAUSE_MS 100
 #define STACK_USED   (32u << 10)
 #define IDLE_MS	     500
@@ -108,8 +107,8 @@ static void buffers_init(struct shim *s, struct buffers *b)
 	s->in_text = b->in_text;
 }
 
-/* Who says SIGTERM wants us gone when the container has ended: held back until then, not forgotten.
- */
+/* Who says SIGTERM wants us gone when the container has ended: held back until then,
+ * not forgotten. */
 static void term_let(bool through)
 {
 	sigset_t term;

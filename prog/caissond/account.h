@@ -11,8 +11,8 @@
 /* Ids used where the system users do not exist (see caissond(8)): outside every range that Debian,
  * systemd and subuid files hand out, and below the ids of containers. */
 #define ACCOUNT_ENGINE_ID 0x3fff0000u
-/* Worker slot n owns the 2^24 ids from here + (n << 24); its own layers may carry ids up to that.
- */
+/* Worker slot n owns the 2^24 ids from here + (n << 24); its own layers may carry ids up
+ * to that. */
 #define ACCOUNT_WORKER_BASE 0x2f000000u
 #define ACCOUNT_WORKER_BITS 24
 

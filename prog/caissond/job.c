@@ -85,8 +85,8 @@ static int find_slot(struct job *j, const struct digest *target, struct err *e)
 		slots[i].claim = claim;
 		slots[i].target = *target;
 		slots[i].writes = j->kind == KEEPER_JOB_UNPACK;
-		/* The same group each time this slot is used: what a killed keeper left is found.
-		 */
+		/* The same group each time this slot is used: what a killed keeper left
+		 * is found. */
 		slots[i].group = (struct digest){ "caisson worker slot" };
 		slots[i].group.b[31] = (uint8_t)i;
 		j->slot = i;

@@ -11,8 +11,8 @@
 
 struct state state;
 
-/* The directories of a root.  Engine's: owner engine; 0711: the engine or an init passes through.
- */
+/* The directories of a root.  Engine's: owner engine; 0711: the engine or an init
+ * passes through. */
 struct place {
 	const char *name;
 	mode_t mode;

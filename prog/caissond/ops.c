@@ -1,5 +1,5 @@
-/* What the engine may ask, as OpenSSH's monitor does it: one table, everything else is an attack.
- */
+/* What the engine may ask, as OpenSSH's monitor does it: one table, everything else is
+ * an attack. */
 #include "say.h"
 #include "state.h"
 

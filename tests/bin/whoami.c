@@ -1,5 +1,5 @@
-/* whoami - prints what the kernel says about this process: ids and whether a set-user-id bit bit.
- */
+/* whoami - prints what the kernel says about this process: ids and whether a set-user-id
+ * bit bit. */
 #include <stdio.h>
 #include <unistd.h>
 
