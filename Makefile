@@ -70,6 +70,9 @@ $(B)/o/%.o: %.c Makefile VERSION | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
+# Which commit this is, where `docker version` asks for it.
+$(B)/o/lib/api/system.o: CPPFLAGS += -DCAISSON_COMMIT='"$(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)"'
+
 $(B)/lib.a: $(call obj,$(CORE))
 	@rm -f $@
 	$(call say,AR)ar rcsD $@ $^

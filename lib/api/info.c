@@ -189,9 +189,9 @@ static void put_runtime(struct api_call *c, json_t *doc)
 		json_pack("{s:[],s:[s,s],s:n,s:[s,s,s]}", "Volume", "Network", "host", "null",
 			"Authorization", "Log", "json-file", "local", "none"));
 	json_object_set_new(doc, "InitBinary", json_string("caisson-shim"));
-	json_object_set_new(doc, "ContainerdCommit", json_pack("{s:s}", "ID", ""));
-	json_object_set_new(doc, "RuncCommit", json_pack("{s:s}", "ID", ""));
-	json_object_set_new(doc, "InitCommit", json_pack("{s:s}", "ID", ""));
+	json_object_set_new(doc, "ContainerdCommit", json_pack("{s:s}", "ID", "N/A"));
+	json_object_set_new(doc, "RuncCommit", json_pack("{s:s}", "ID", "N/A"));
+	json_object_set_new(doc, "InitCommit", json_pack("{s:s}", "ID", "N/A"));
 	json_object_set_new(doc, "LiveRestoreEnabled", json_true());
 	json_object_set_new(doc, "Isolation", json_string(""));
 	json_object_set_new(doc, "ExperimentalBuild", json_false());

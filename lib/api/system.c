@@ -56,11 +56,11 @@ static int version(struct api_call *c, struct err *e)
 		"s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}",
 		"Platform", "Name", "Caisson", "Components", "Name", "Engine", "Version",
 		CAISSON_VERSION, "Details", "ApiVersion", API_VERSION, "Arch", arch, "BuildTime",
-		built, "Experimental", "false", "GitCommit", "", "GoVersion", COMPILER,
+		built, "Experimental", "false", "GitCommit", CAISSON_COMMIT, "GoVersion", COMPILER,
 		"KernelVersion", u.release, "MinAPIVersion", API_VERSION_MIN, "Os", "linux", "Name",
 		"caissond", "Version", CAISSON_VERSION, "Details", "Protocol", link, "Version",
 		CAISSON_VERSION, "ApiVersion", API_VERSION, "MinAPIVersion", API_VERSION_MIN,
-		"GitCommit", "", "GoVersion", COMPILER, "Os", "linux", "Arch", arch,
+		"GitCommit", CAISSON_COMMIT, "GoVersion", COMPILER, "Os", "linux", "Arch", arch,
 		"KernelVersion", u.release, "BuildTime", built);
 	return api_reply_json(c, 200, doc);
 }
