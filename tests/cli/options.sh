@@ -35,7 +35,6 @@ refuses "--sysctl of the host is refused" 'sysctl' docker run --rm --sysctl kern
 refuses "--platform of another machine" 'does not match the specified platform \(linux/s390x\)' docker run --rm --pull never --platform linux/s390x busybox true
 is "--platform of this one" "$(r --platform "linux/$(dpkg --print-architecture)" busybox echo fine)" fine
 refuses "--ip without a network of one's own" 'user specified IP address is supported on user defined networks only' docker run --rm --ip 10.1.2.3 busybox true
-refuses "--network-alias likewise" 'network-scoped aliases? (are|is) only supported for (user-defined|containers)' docker run --rm --network-alias x busybox true
 refuses "--mac-address comes later" 'MacAddress' docker run --rm --mac-address 02:00:00:00:00:01 busybox true
 
 # Limits, as the kernel has them and as they bite.
