@@ -34,7 +34,6 @@ is "--sysctl" "$(r --sysctl net.ipv4.ip_default_ttl=77 busybox cat /proc/sys/net
 refuses "--sysctl of the host is refused" 'sysctl' docker run --rm --sysctl kernel.panic=1 busybox true
 refuses "--platform of another machine" 'does not match the specified platform \(linux/s390x\)' docker run --rm --pull never --platform linux/s390x busybox true
 is "--platform of this one" "$(r --platform "linux/$(dpkg --print-architecture)" busybox echo fine)" fine
-refuses "--ip without a network of one's own" 'user specified IP address is supported on user defined networks only' docker run --rm --ip 10.1.2.3 busybox true
 refuses "--mac-address comes later" 'MacAddress' docker run --rm --mac-address 02:00:00:00:00:01 busybox true
 
 # Limits, as the kernel has them and as they bite.
