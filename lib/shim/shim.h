@@ -5,7 +5,7 @@
  *
  * The keeper's starter process becomes the shim by executing caisson-shim, by descriptor, with
  * uid and gid outside the container's range, no capabilities, and only the descriptors below.
- * Single thread, one poll loop, no heap growth: buffers are fixed.
+ * Single thread, one poll loop, no heap growth: buffers are fixed (but see below: slow peers).
  *
  * Command line: caisson-shim FLAGS   (FLAGS: letters t = tty, i = stdin kept open, or "-")
  *
@@ -25,7 +25,12 @@
  *
  * Connections waiting in the backlog are accepted before any output is read, so an attach made
  * before start sees every byte.  A slow attached peer stalls the container's output (as docker):
- * no byte is lost.  A peer that is gone is dropped.
+ * no byte is lost.  A peer that is gone is dropped.  Half a second after init's end nothing waits
+ * for peers any more: what they have not read is put aside (at most 4 MiB, more than two pipes
+ * hold; mapped only then), and at the end handed to a second process, a fork of the shim with
+ * nothing but their connections and the claim.  It sends them the rest and ends when they have it
+ * or are gone, or on SIGTERM, which drops it; the shim ends without it. Only where processes
+ * outlive init and write more than that do the peers stall the end as well.
  *
  * Log: every output chunk is appended as log records (log/log.h).  When the log grows past the
  * limit given in HELLO the shim asks the control peer for a new file (ROTATE); until one comes it
@@ -36,9 +41,9 @@
  * LOG_EXIT (written before EXIT is sent), so the exit code is on disk even if no engine ever
  * returns.
  *
- * End: the container's init ended and its output is drained -> LOG_EXIT -> SHIM_EXIT on control
- * connections, present and future -> SHIM_BYE from the engine -> the shim ends.  A shim that lost
- * the engine for good ends on SIGTERM after the container did.
+ * End: the container's init ended and its output is read to the end -> LOG_EXIT -> SHIM_EXIT on
+ * control connections, present and future -> SHIM_BYE from the engine -> the shim ends.  A shim
+ * that lost the engine for good ends on SIGTERM after the container did.
  */
 #pragma once
 

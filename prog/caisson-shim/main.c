@@ -87,6 +87,7 @@ static int shim_init(struct shim *s, const char *flags)
 	s->tty = strchr(flags, 't') != NULL;
 	s->listener = SHIM_FD_LISTEN;
 	s->pidfd = SHIM_FD_PIDFD;
+	s->claim = fd_open(SHIM_FD_CLAIM) ? SHIM_FD_CLAIM : -EBADF;
 	for (unsigned i = 0; i < CONNS_MAX; i++)
 		s->conn[i].fd = s->conn[i].passed = -EBADF;
 	(void)close_range(SHIM_FD_CLAIM + 1, ~0u, 0);
@@ -105,17 +106,6 @@ static void buffers_init(struct shim *s, struct buffers *b)
 		s->stream[i].text = b->text[i];
 	s->log.batch = b->batch;
 	s->in_text = b->in_text;
-}
-
-/* Who says SIGTERM wants us gone when the container has ended: held back until then,
- * not forgotten. */
-static void term_let(bool through)
-{
-	sigset_t term;
-
-	(void)sigemptyset(&term);
-	(void)sigaddset(&term, SIGTERM);
-	(void)sigprocmask(through ? SIG_UNBLOCK : SIG_BLOCK, &term, NULL);
 }
 
 /* The container's fate is not tied to a terminal's or a daemon's. */
@@ -143,7 +133,7 @@ static void init_reap(struct shim *s)
 	else
 		s->code = si.si_code == CLD_EXITED ? si.si_status : 128 + si.si_status;
 	s->exit_time_ns = clock_wall_ns();
-	s->last_output = clock_mono_ns();
+	s->last_output = s->exit_mono_ns = clock_mono_ns();
 	s->exited = true;
 	for (unsigned i = 0; i < STREAMS; i++)
 		s->stream[i].idle = false;
@@ -161,6 +151,8 @@ static bool drained(const struct shim *s)
 /* After init's end: the last lines, the exit code, and everybody is told. */
 static void shim_finish(struct shim *s)
 {
+	if (!rest_hand_over(s))
+		return; /* the host is out of processes or memory: again soon */
 	output_flush(s);
 	s->exit_logged = logfile_exit(&s->log, s->code, s->exit_time_ns) == 0;
 	s->ended = true;
@@ -181,7 +173,7 @@ static void poll_fill(const struct shim *s, struct pollfd *p)
 		const struct conn *c = &s->conn[i];
 		bool stalled = c->kind == SHIM_ATTACH && !c->stdin_over && input_full(s);
 		bool held = stalled || (c->kind == SHIM_ATTACH && c->stdin_over);
-		bool owed = output_busy(s) && conn_wants(c, s->chunk_stream);
+		bool owed = c->behind || (output_busy(s) && conn_wants(c, s->chunk_stream));
 
 		room |= c->fd < 0;
 		/* Asked for nothing, poll() would still report a hang-up, again and again, while
@@ -227,7 +219,8 @@ static int poll_timeout(const struct shim *s)
 	if (s->ended)
 		return s->exit_logged ? -1 : LOG_RETRY_MS;
 	if (s->exited)
-		return output_busy(s) ? -1 : (int)(DRAIN_NS / NS_PER_MS) + 1;
+		return output_busy(s) || rest_owed(s) ? (int)(LATE_NS / NS_PER_MS) + 1
+						      : (int)(DRAIN_NS / NS_PER_MS) + 1;
 	if (line_begun(s) || s->stream[OUT].idle)
 		return TTY_PAUSE_MS;
 	if (s->log.lost)
@@ -242,6 +235,8 @@ static void on_timeout(struct shim *s)
 		return;
 	}
 	s->stream[OUT].idle = false;
+	if (s->exited)
+		output_push(s); /* whom we wait for may be late now */
 	if (line_begun(s))
 		output_flush(s);
 	else if (s->log.lost)

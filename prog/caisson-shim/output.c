@@ -35,19 +35,17 @@ static void log_lines(struct shim *s, unsigned which)
 
 /* ---- to the attached peers ------------------------------------------------------------------- */
 
-static bool chunk_due(const struct shim *s, const struct conn *c)
+bool chunk_due(const struct shim *s, const struct conn *c)
 {
-	uint32_t whole = s->chunk_len + (s->tty ? 0 : 8);
-
-	return s->chunk_len && conn_wants(c, s->chunk_stream) && c->sent < whole;
+	return s->chunk_len && conn_wants(c, s->chunk_stream) &&
+	       c->sent < frame_size(s, s->chunk_len);
 }
 
-/* Sends what the socket takes; false when the peer is gone. */
-static bool chunk_send(const struct shim *s, struct conn *c)
+bool frame_send(
+	const struct shim *s, struct conn *c, uint32_t which, const char *text, uint32_t len)
 {
-	const struct stream *st = &s->stream[s->chunk_stream];
-	uint32_t len = s->chunk_len, head_len = s->tty ? 0 : 8;
-	uint8_t head[8] = { (uint8_t)(s->chunk_stream + 1), 0, 0, 0, (uint8_t)(len >> 24),
+	uint32_t head_len = frame_size(s, 0);
+	uint8_t head[8] = { (uint8_t)(which + 1), 0, 0, 0, (uint8_t)(len >> 24),
 		(uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len };
 
 	while (c->sent < head_len + len) {
@@ -55,7 +53,7 @@ static bool chunk_send(const struct shim *s, struct conn *c)
 		uint32_t in_text = in_head ? 0 : c->sent - head_len;
 		struct iovec iov[2] = {
 			{ head + (head_len - in_head), in_head },
-			{ st->text + s->chunk_at + in_text, len - in_text },
+			{ (char *)(uintptr_t)text + in_text, len - in_text },
 		};
 		struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
 		ssize_t n = sendmsg(c->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -67,6 +65,13 @@ static bool chunk_send(const struct shim *s, struct conn *c)
 		c->sent += (uint32_t)n;
 	}
 	return true;
+}
+
+static bool chunk_send(const struct shim *s, struct conn *c)
+{
+	const struct stream *st = &s->stream[s->chunk_stream];
+
+	return frame_send(s, c, s->chunk_stream, st->text + s->chunk_at, s->chunk_len);
 }
 
 /* All peers have the chunk: keeps only the line that was begun. */
@@ -81,21 +86,29 @@ static void chunk_done(struct shim *s)
 	conn_ask_rotation(s);
 }
 
+bool output_late(const struct shim *s)
+{
+	return s->exited && clock_mono_ns() - s->exit_mono_ns >= LATE_NS;
+}
+
 void output_push(struct shim *s)
 {
-	bool waiting = false;
+	bool waiting = false, late = output_late(s);
 
+	rest_push(s);
 	if (!s->chunk_len)
 		return;
 	for (struct conn *c = s->conn; c < s->conn + CONNS_MAX; c++) {
-		if (!conn_live(c) || !chunk_due(s, c))
+		if (!conn_live(c) || c->behind || !chunk_due(s, c))
 			continue;
 		if (!chunk_send(s, c))
 			conn_drop(s, c);
 		else if (chunk_due(s, c))
 			waiting = true;
 	}
-	if (!waiting)
+	/* Who is behind gets it in its turn; with no room to keep it all wait, as before the end.
+	 */
+	if (!(waiting || rest_owed(s)) || (late && rest_add(s)))
 		chunk_done(s);
 }
 
@@ -133,7 +146,8 @@ void output_read(struct shim *s, unsigned which)
 	s->chunk_len = (uint32_t)n;
 	st->n += (uint32_t)n;
 	for (struct conn *c = s->conn; c < s->conn + CONNS_MAX; c++)
-		c->sent = 0;
+		if (!c->behind)
+			c->sent = 0;
 	s->last_output = clock_mono_ns();
 	/* First, so that a peer that stalls does not hold up the log. */
 	log_lines(s, which);

@@ -1,11 +1,12 @@
 /*
  * shim-int - the parts of caisson-shim.
  *
- * One struct shim, one thread, no heap: everything that grows has a place below.  Bytes are read
- * from the container into the stream's own buffer, sent to the attached peers from there and
- * written to the log from there.  One chunk is under way at a time: until every peer has it, no
- * more output is read, which is how a slow reader slows the container down instead of losing
- * bytes.
+ * One struct shim, one thread, no heap: everything that grows has a place below (rest.c's pages
+ * exist only after the container's end).  Bytes are read from the container into the stream's own
+ * buffer, sent to the attached peers from there and written to the log from there.  One chunk is
+ * under way at a time: until every peer has it, no more output is read, which is how a slow reader
+ * slows the container down instead of losing bytes.  After the container's end who is slow gets the
+ * rest on its own (rest.c).
  */
 #pragma once
 
@@ -18,6 +19,8 @@
 #define READ_SIZE  8192u /* at once: only long lines touch the rest of a stream's buffer */
 #define BATCH_SIZE 8192
 #define STDIN_SIZE 4096
+/* After init's end peers have this long to take what is left before it is put aside for them. */
+#define LATE_NS (500 * NS_PER_MS)
 
 enum { OUT, ERR, STREAMS };
 
@@ -36,8 +39,10 @@ struct conn {
 	uint8_t flags; /* enum shim_attach_flag */
 	uint8_t have;  /* bytes in `in` */
 	bool stdin_over;
+	bool behind; /* gets its output from the rest, from `at` on */
+	uint32_t at;
 	int passed;    /* a descriptor that came with a record, or -EBADF */
-	uint32_t sent; /* bytes of the present chunk's frame */
+	uint32_t sent; /* bytes of the present frame: the chunk's, or that at `at` */
 	union {
 		struct shim_hello hello;
 		struct shim_record record;
@@ -63,14 +68,22 @@ struct buffers {
 	_Alignas(4096) char in_text[STDIN_SIZE];
 };
 
+/* Output kept for peers that were behind when the container was over: for each chunk its stream,
+ * its length and its text.  Nothing is mapped before. */
+struct rest {
+	char *bytes;
+	uint32_t used;
+};
+
 struct shim {
 	bool tty;
-	int listener, pidfd, input;
+	int listener, pidfd, input, claim;
 	uid_t peer_uid;
 	uint64_t init_pid;
 	struct stream stream[STREAMS];
 	struct conn conn[CONNS_MAX];
 	struct logfile log;
+	struct rest rest;
 
 	/* The chunk under way: stream[chunk_stream].text + chunk_at, chunk_len bytes. */
 	uint32_t chunk_stream, chunk_at, chunk_len;
@@ -87,7 +100,7 @@ struct shim {
 	bool bye;	      /* the engine has the status */
 	uint64_t last_output; /* monotonic */
 	int code;
-	uint64_t exit_time_ns;
+	uint64_t exit_time_ns, exit_mono_ns;
 };
 
 /* output.c */
@@ -100,6 +113,31 @@ static inline bool output_busy(const struct shim *s)
 {
 	return s->chunk_len > 0;
 }
+
+/* init ended a while ago: who does not read holds up nobody any more. */
+bool output_late(const struct shim *s);
+bool chunk_due(const struct shim *s, const struct conn *c);
+/* What a chunk of this length is for a peer: with a terminal no head. */
+static inline uint32_t frame_size(const struct shim *s, uint32_t len)
+{
+	return len + (s->tty ? 0 : 8);
+}
+/* Sends from c->sent on what the socket takes; false when the peer is gone. */
+bool frame_send(
+	const struct shim *s, struct conn *c, uint32_t which, const char *text, uint32_t len);
+
+/* rest.c */
+/* Keeps the chunk for those that have not all of it, and who waits already; false: no room. */
+bool rest_add(struct shim *s);
+void rest_push(struct shim *s);
+bool rest_owed(const struct shim *s); /* somebody is behind */
+/* Leaves who is behind to a process of its own, which keeps its copies of their connections; the
+ * caller's can be closed.  False: there was no such process to be had. */
+bool rest_hand_over(struct shim *s);
+
+/* Who says SIGTERM wants us gone when the container has ended: held back until then, not forgotten.
+ */
+void term_let(bool through);
 
 /* logfile.c */
 void logfile_start(struct logfile *l, int fd);

@@ -325,6 +325,154 @@ static void test_full_disk(void **state)
 		"after\n");
 }
 
+/* ---- who does not read when the container is over -------------------------------------------- */
+
+#define PIPE_SIZE (1 << 20)
+
+static int wait_exit(struct fixture *f)
+{
+	struct shim_record r;
+	struct pollfd p = { f->control, POLLIN, 0 };
+
+	do {
+		assert_int_equal(poll(&p, 1, 60000), 1);
+		assert_int_equal(shim_recv(f->control, &r), 1);
+	} while (r.type != SHIM_EXIT);
+	return (int)r.a;
+}
+
+static void assert_same_as_log(struct fixture *f, const struct buf *out, uint64_t n)
+{
+	auto_buf struct buf log = BUF(8 << 20);
+
+	log_text(f, LOG_STDOUT, &log);
+	assert_int_equal(log.n, n);
+	assert_int_equal(out->n, log.n);
+	assert_memory_equal(log.p, out->p, out->n);
+}
+
+/* Its output is more than the sockets hold, so that much of it is in the pipe when it ends.  The
+ * standard errors are not what the peer wants: its frames must not be counted in. */
+static const char *const big = "seq 1 150000; echo >&2 err; exit 3";
+
+static void big_start(struct fixture *f, const char *flags)
+{
+	f->pipe_size = PIPE_SIZE;
+	start(f, flags, big);
+	control(f, 0);
+}
+
+static void test_exit_does_not_wait_for_a_reader(void **state)
+{
+	struct fixture *f = *state;
+	auto_buf struct buf out = BUF(8 << 20), err = BUF(1 << 20);
+	auto_close int stalled = attach(f, SHIM_STDOUT);
+	uint64_t time_ns;
+	int code;
+
+	big_start(f, "-");
+	assert_int_equal(wait_exit(f), 3);
+	assert_int_equal(log_last_exit(f->dirfd, &code, &time_ns), 1);
+	assert_int_equal(code, 3);
+	control(f, 0); /* told again; then it ends although nobody has read yet */
+	assert_int_equal(finish(f), 3);
+	read_frames(stalled, &out, &err);
+	assert_same_as_log(f, &out, 938895);
+	assert_int_equal(err.n, 0);
+}
+
+static void test_one_of_two_stalls(void **state)
+{
+	struct fixture *f = *state;
+	auto_buf struct buf out = BUF(8 << 20), err = BUF(1 << 20);
+	auto_buf struct buf quick_out = BUF(8 << 20), quick_err = BUF(1 << 20);
+	auto_close int stalled = attach(f, SHIM_STDOUT | SHIM_STDERR);
+	auto_close int quick = attach(f, SHIM_STDOUT | SHIM_STDERR);
+
+	big_start(f, "-");
+	read_frames(quick, &quick_out, &quick_err);
+	assert_int_equal(finish(f), 3);
+	assert_same_as_log(f, &quick_out, 938895);
+	read_frames(stalled, &out, &err);
+	assert_same_as_log(f, &out, 938895);
+	assert_text(&err, "err\n");
+}
+
+/* Also what is written after init's end, by a process that outlives it. */
+static void test_stalled_terminal(void **state)
+{
+	struct fixture *f = *state;
+	auto_buf struct buf out = BUF(8 << 20);
+	auto_close int stalled = attach(f, SHIM_STDOUT | SHIM_STDIN);
+
+	start(f, "ti", "stty -opost; seq 1 100000 & exit 4");
+	control(f, 0);
+	assert_int_equal(wait_exit(f), 4);
+	control(f, 0);
+	assert_int_equal(finish(f), 4);
+	assert_int_equal(buf_read_fd(&out, stalled), 0);
+	assert_same_as_log(f, &out, 588895);
+}
+
+/* The process that stays for the stalled peer is all that has this shim's name and parent. */
+static pid_t child_of(pid_t parent)
+{
+	char path[64], text[64] = "";
+	struct str s;
+	uint64_t pid = 0;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent, parent);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		(void)!fd_read(fd, text, sizeof(text) - 1);
+	fd_close(fd);
+	s = str_of(text);
+	s = str_cut(&s, ' ');
+	(void)!num_u64(s, INT32_MAX, &pid);
+	return (pid_t)pid;
+}
+
+static void test_stalled_one_is_dropped(void **state)
+{
+	struct fixture *f = *state;
+	auto_close int stalled = attach(f, SHIM_STDOUT);
+	auto_buf struct buf out = BUF(8 << 20);
+	pid_t stays;
+
+	big_start(f, "-");
+	assert_int_equal(wait_exit(f), 3);
+	stays = child_of(f->shim);
+	assert_true(stays > 1);
+	assert_int_equal(kill(stays, SIGTERM), 0);
+	/* The end comes, early. */
+	assert_int_equal(buf_read_fd(&out, stalled), 0);
+	assert_true(out.n < 938895);
+	control(f, 0);
+	assert_int_equal(finish(f), 3);
+}
+
+static void test_stalled_one_goes(void **state)
+{
+	struct fixture *f = *state;
+	int stalled = attach(f, SHIM_STDOUT);
+	pid_t stays;
+	auto_close int pidfd = -EBADF;
+	struct pollfd p;
+
+	big_start(f, "-");
+	assert_int_equal(wait_exit(f), 3);
+	stays = child_of(f->shim);
+	assert_true(stays > 1);
+	pidfd = (int)syscall(SYS_pidfd_open, stays, 0);
+	assert_true(pidfd >= 0);
+	fd_replace(&stalled, -EBADF);
+	p = (struct pollfd){ pidfd, POLLIN, 0 };
+	assert_int_equal(poll(&p, 1, 60000), 1);
+	control(f, 0);
+	assert_int_equal(finish(f), 3);
+}
+
 static void test_strangers_are_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -369,6 +517,11 @@ int main(void)
 		T(test_stdin_stays_open_without_once),
 		T(test_tty),
 		T(test_full_disk),
+		T(test_exit_does_not_wait_for_a_reader),
+		T(test_one_of_two_stalls),
+		T(test_stalled_terminal),
+		T(test_stalled_one_is_dropped),
+		T(test_stalled_one_goes),
 		T(test_strangers_are_refused),
 	};
 

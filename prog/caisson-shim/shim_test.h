@@ -25,6 +25,7 @@ struct fixture {
 	char dir[64];
 	int dirfd, listener, control;
 	pid_t shim;
+	int pipe_size; /* of the container's output pipes; 0: as they come */
 };
 
 static const char *shim_path(void)
@@ -98,6 +99,8 @@ static void NORETURN starter(struct fixture *f, const char *flags, const char *s
 	if (tty ? openpty(&master, &slave, NULL, NULL, NULL)
 		: (pipe(in) < 0 || pipe(out) < 0 || pipe(err) < 0))
 		_exit(99);
+	if (f->pipe_size && fcntl(out[0], F_SETPIPE_SZ, f->pipe_size) < 0)
+		_exit(97);
 	init = fork();
 	if (init == 0) {
 		(void)setsid();

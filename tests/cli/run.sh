@@ -69,6 +69,41 @@ refuses "a name has rules" 'Invalid container name' docker create --name 'a b' b
 refuses "no image, no container" '(No such image|Unable to find image|pull access denied|not supported|not offered)' docker run --rm no-such-image:ever true
 docker rm -f dup >/dev/null
 
+# A client that does not read holds up its container, but not the news of its end.
+unread_stalls() { # all that lies between them is full
+	local before=$(docker logs unread 2>/dev/null | wc -c)
+	read -rt 0.5 <> <(:) || :
+	[ "$before" -gt 0 ] && [ "$before" = "$(docker logs unread 2>/dev/null | wc -c)" ]
+}
+gone_unread() { ! docker inspect unread; }
+for opts in '' --rm; do
+	mkfifo "$work/unread"
+	docker run $opts --name unread busybox sh -c \
+		'trap "exit 3" TERM; head -c 100000000 /dev/zero & wait' >"$work/unread" 2>/dev/null &
+	client=$!
+	exec 7<"$work/unread"
+	becomes "a client stops reading ${opts:+($opts)}" 20 unread_stalls
+	ok "... stop ends the container" timeout 60 docker stop -t 30 unread
+	if [ "$opts" ]; then
+		becomes "... it is removed" 30 gone_unread
+	else
+		is "... its exit code is known" "$(timeout 60 docker wait unread)" 3
+		size=$(docker logs unread | wc -c)
+		ok "... it starts again at once" docker start unread
+		ok "... and goes" docker rm -f unread
+	fi
+	got=$(timeout 60 wc -c <&7)
+	if [ -z "$opts" ]; then
+		is "... then the client reads what it has written, all of it" "$got" "$size"
+	else
+		like "... then the client reads what it has written, to the end" "$got" '^[0-9]{6,}$'
+	fi
+	exec 7<&-
+	wait $client
+	is "... and has its exit code" "$?" 3
+	rm "$work/unread"
+done
+
 # Signals pass through the client.
 docker run --name sig --rm busybox sh -c 'trap "echo got; exit 9" TERM; echo ready; while :; do sleep 1 & wait; done' >"$work/sig.out" &
 client=$!
