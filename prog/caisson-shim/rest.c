@@ -128,7 +128,7 @@ static void NORETURN rest_serve(struct shim *s)
 		else
 			s->conn[i].passed = -EBADF;
 	term_let(true);
-	while (rest_push(s), rest_owed(s)) {
+	for (rest_push(s); rest_owed(s); rest_push(s)) {
 		for (unsigned i = 0; i < CONNS_MAX; i++) {
 			if (!s->conn[i].behind && s->conn[i].fd >= 0)
 				conn_drop(s, &s->conn[i]); /* has everything */
