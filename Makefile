@@ -120,6 +120,8 @@ bench: all bench-programs $(HELP)
 	bench/run
 soak: tests
 	CYCLES=1000 tests/one build tests/leak/cycles.sh
+vm-check: all
+	tests/vm/check
 lint:
 	tools/lint
 fmt:
@@ -137,7 +139,7 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all tests check unit fuzz fuzz-build bench bench-programs soak lint fmt install clean
+.PHONY: all tests check vm-check unit fuzz fuzz-build bench bench-programs soak lint fmt install clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B)/o -name '*.d' 2>/dev/null)

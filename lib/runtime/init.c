@@ -75,11 +75,9 @@ static int open_stdio(struct start *s, struct process *p, struct mounts *m, stru
 
 static int own_cgroup(struct start *s, struct err *e)
 {
-	enum cgroup_version v;
-
 	if (s->grant->cgroupns == KEEPER_NS_PRIVATE && unshare(CLONE_NEWCGROUP) < 0)
 		return err_set(e, ERR_SYSTEM, errno, "cannot make a cgroup namespace");
-	return cgroup_detect(&v) == 0 && v == CGROUP_V2 ? mounts_cgroup(s, e) : 0;
+	return s->unified ? mounts_cgroup(s, e) : 0;
 }
 
 /* What was meant to be there is there, whatever the image is like. */

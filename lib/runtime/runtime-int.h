@@ -154,6 +154,7 @@ struct start {
 	pid_t pid;
 	bool new_userns; /* false: the host's or a joined one */
 	bool host_userns;
+	bool unified; /* control groups v2: init shows them read-only */
 };
 /* Starter, with file system ids of the container: /dev, the pipes, the root. */
 int rootfs_dev(struct start *s, struct err *e);

@@ -131,7 +131,8 @@ static int make_init(struct start *s, struct err *e)
 
 	if (group < 0 && group != -EOPNOTSUPP)
 		return group;
-	if (group >= 0 && !join)
+	s->unified = group >= 0;
+	if (s->unified && !join)
 		c.flags |= CLONE_INTO_CGROUP;
 	else if (cgroup_gate_open(&s->grant->id, &s->gate, e) < 0)
 		return err_errno(e);
