@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <sys/file.h>
 
 #include "runtime/runtime-int.h"
 
@@ -38,21 +37,30 @@ static int read_subids(const char *path, struct buf *b, struct err *e)
 	return buf_c(b, '\n');
 }
 
-static int open_slot(int dir, uint32_t slot)
+/* One file for all engines of the host; byte n stands for slot n.  Locks of open file descriptions
+ * (fcntl(2)) go with the descriptor through fork and exec, and end with its last copy. */
+static int open_claims(int dir)
 {
-	char name[16];
-	int fd;
+	int fd = openat(dir, "claims", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-	(void)snprintf(name, sizeof(name), "%08x", slot);
-	fd = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	return fd < 0 ? -errno : fd;
 }
 
-/* Only who gets the exclusive lock found the slot free.  It is then held shared, so that a
- * container that joins this one can hold it too; if somebody slips between the two, we lost. */
-static bool lock_slot(int fd)
+static bool lock(int fd, uint32_t slot, short type)
 {
-	return flock(fd, LOCK_EX | LOCK_NB) == 0 && flock(fd, LOCK_SH | LOCK_NB) == 0;
+	struct flock l = { .l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = (slot - IDS_FIRST) / IDS_SLOT,
+		.l_len = 1 };
+
+	return fcntl(fd, F_OFD_SETLK, &l) == 0;
+}
+
+/* Only who gets the write lock found the slot free.  It becomes a read lock, in one step, so that a
+ * container that joins this one can hold it too. */
+static bool take(int fd, uint32_t slot)
+{
+	return lock(fd, slot, F_WRLCK) && lock(fd, slot, F_RDLCK);
 }
 
 int ids_claim(int dir, struct ids *ret, struct err *e)
@@ -60,7 +68,9 @@ int ids_claim(int dir, struct ids *ret, struct err *e)
 	auto_buf struct buf used = BUF(SUBID_MAX);
 	/* Not from the first slot on: with many containers that would try each of them. */
 	uint32_t at = (uint32_t)getpid() % SLOTS;
-	int r = read_subids("/etc/subuid", &used, e);
+	auto_close int fd = open_claims(dir);
+	int r = fd < 0 ? err_set(e, ERR_SYSTEM, -fd, "cannot claim a range of ids")
+		       : read_subids("/etc/subuid", &used, e);
 
 	if (r == 0)
 		r = read_subids("/etc/subgid", &used, e);
@@ -68,14 +78,8 @@ int ids_claim(int dir, struct ids *ret, struct err *e)
 		return r;
 	for (uint32_t i = 0; i < SLOTS; i++, at = (at + 1) % SLOTS) {
 		uint32_t slot = IDS_FIRST + at * IDS_SLOT;
-		auto_close int fd = -EBADF;
 
-		if (ids_listed(buf_view(&used), slot))
-			continue;
-		fd = open_slot(dir, slot);
-		if (fd < 0)
-			return err_set(e, ERR_SYSTEM, -fd, "cannot claim a range of ids");
-		if (!lock_slot(fd))
+		if (ids_listed(buf_view(&used), slot) || !take(fd, slot))
 			continue;
 		*ret = (struct ids){ .slot = slot, .base = slot, .claim = steal_fd(&fd) };
 		return 0;
@@ -89,8 +93,8 @@ int ids_share(int dir, uint32_t base, struct ids *ret, struct err *e)
 
 	if (base < IDS_FIRST || base >= IDS_END || base % IDS_SLOT)
 		return err_set(e, ERR_SYSTEM, EINVAL, "id range %u is none of ours", base);
-	fd = open_slot(dir, base);
-	if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) < 0)
+	fd = open_claims(dir);
+	if (fd < 0 || !lock(fd, base, F_RDLCK))
 		return err_set(e, ERR_CONFLICT, 0, "the container to join has just ended");
 	*ret = (struct ids){ .slot = base, .base = base, .claim = steal_fd(&fd) };
 	return 0;

@@ -58,7 +58,7 @@ enum shim_fd {
 	SHIM_FD_STDIN = 6, /* write end, or the pty master for all three */
 	SHIM_FD_STDOUT = 7,
 	SHIM_FD_STDERR = 8,
-	SHIM_FD_CLAIM = 9, /* keeps the claim (flock) on the id range; never used otherwise */
+	SHIM_FD_CLAIM = 9, /* keeps the claim (a lock) on the id range; never used otherwise */
 };
 
 enum shim_kind { SHIM_CONTROL = 1, SHIM_ATTACH };
