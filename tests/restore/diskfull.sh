@@ -52,7 +52,7 @@ is "... and what is missing is exactly what it says" "$(awk '
 	/are missing here/ { said += $2; next }
 	/^line / { for (c++; c < $2; c++) lost += length("line " c) + 1; next }
 	{ bad = 1 }
-	END { print(bad ? "bad" : (said > 0 && said == lost) ? "right" : said " said, " lost " lost") }' "$work/talk")" right
+	END { verdict = bad ? "bad" : (said > 0 && said == lost) ? "right" : said " said, " lost " lost"; print verdict }' "$work/talk")" right
 docker rm -f talks ends starts renamed >/dev/null 2>&1
 docker rm -f halfmade >/dev/null 2>&1
 is "nothing half made is left" "$(docker ps -aq | wc -l)" "$containers"
