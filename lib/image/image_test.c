@@ -101,7 +101,7 @@ static unsigned count(const char *sub)
 	(void)snprintf(path, sizeof(path), "%s/%s", base, sub);
 	d = opendir(path);
 	while (d && (de = readdir(d)))
-		n += de->d_name[0] != '.';
+		n += de->d_name[0] != '.' && !str_starts(str_of(de->d_name), STR("gone-"));
 	if (d)
 		(void)closedir(d);
 	return n;

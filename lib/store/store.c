@@ -3,10 +3,20 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <pthread.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+
+#define GONE	 "gone-" /* in tmp/: a blob that was deleted */
+#define QUIET_NS (300 * 1000000ull)
 
 struct store {
 	int blobs, tmp;
+	pthread_mutex_t lock; /* guards the rest */
+	pthread_cond_t wake;
+	pthread_t sweeper;
+	bool started, sweeping, closing;
+	uint64_t put_ns; /* when the last one came, monotonic */
 };
 
 static int sub_dir(int dir, const char *name, struct err *e)
@@ -21,19 +31,127 @@ static int sub_dir(int dir, const char *name, struct err *e)
 	return fd;
 }
 
-/* What a crash left in tmp/ was never visible: away with it. */
-static void sweep(int tmp)
+/* ---- deleted blobs --------------------------------------------------------------------------- */
+
+/* Freeing a large file takes the kernel long, so who deletes a blob only renames it.  The files go
+ * when no other has come for a while, on a thread that is there only for that. */
+static bool is_gone(const char *name)
 {
-	int fd = openat(tmp, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return strncmp(name, GONE, strlen(GONE)) == 0;
+}
+
+static DIR *open_tmp(const struct store *s)
+{
+	int fd = openat(s->tmp, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d)
+		fd_close(fd);
+	return d;
+}
+
+/* With lock held: true when it is quiet, false when the store is closed. */
+static bool wait_quiet(struct store *s)
+{
+	uint64_t now, due;
+
+	while (!s->closing && (now = clock_mono_ns()) < (due = s->put_ns + QUIET_NS)) {
+		struct timespec t = { (time_t)(due / NS_PER_SEC), (long)(due % NS_PER_SEC) };
+
+		(void)pthread_cond_timedwait(&s->wake, &s->lock, &t);
+	}
+	return !s->closing;
+}
+
+static void delete_gone(struct store *s)
+{
+	DIR *d = open_tmp(s);
+	struct dirent *de;
+
+	while (d && !__atomic_load_n(&s->closing, __ATOMIC_RELAXED) && (de = readdir(d)))
+		if (is_gone(de->d_name))
+			(void)unlinkat(s->tmp, de->d_name, 0);
+	if (d)
+		(void)closedir(d);
+}
+
+static void *sweep(void *arg)
+{
+	struct store *s = arg;
+	uint64_t seen;
+
+	(void)setpriority(PRIO_PROCESS, 0, 19); /* of this thread */
+	(void)pthread_mutex_lock(&s->lock);
+	while (wait_quiet(s)) {
+		seen = s->put_ns;
+		(void)pthread_mutex_unlock(&s->lock);
+		delete_gone(s);
+		(void)pthread_mutex_lock(&s->lock);
+		if (seen == s->put_ns)
+			break;
+	}
+	s->sweeping = false;
+	(void)pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+/* One more is there.  Without a thread it stays until the next one, or the next start. */
+static void gone_note(struct store *s)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	s->put_ns = clock_mono_ns();
+	if (!s->sweeping) {
+		if (s->started)
+			(void)pthread_join(s->sweeper, NULL); /* it lets go of the lock last */
+		s->started = s->sweeping = pthread_create(&s->sweeper, NULL, sweep, s) == 0;
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+/* False when there is nothing to rename, with errno. */
+static bool gone_put(struct store *s, int dir, const char *name)
+{
+	char to[sizeof(GONE) + DIGEST_HEX], hex[DIGEST_HEX + 1];
+	struct digest fresh;
+
+	digest_random(&fresh);
+	(void)snprintf(to, sizeof(to), GONE "%s", digest_hex(&fresh, hex));
+	if (renameat(dir, name, s->tmp, to) < 0)
+		return false;
+	gone_note(s);
+	return true;
+}
+
+/* What a crash left in tmp/ was never visible: away with it. */
+static void clear_tmp(struct store *s)
+{
+	DIR *d = open_tmp(s);
 	struct dirent *de;
 
 	while (d && (de = readdir(d)))
-		(void)unlinkat(tmp, de->d_name, 0); /* "." and ".." refuse */
+		if (is_gone(de->d_name))
+			gone_note(s);
+		else
+			(void)unlinkat(s->tmp, de->d_name, 0); /* "." and ".." refuse */
 	if (d)
 		(void)closedir(d);
-	else
-		fd_close(fd);
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+static struct store *make(int blobs, int tmp)
+{
+	struct store *s = xcalloc(1, sizeof(*s));
+	pthread_condattr_t clock;
+
+	s->blobs = blobs;
+	s->tmp = tmp;
+	(void)pthread_mutex_init(&s->lock, NULL);
+	(void)pthread_condattr_init(&clock);
+	(void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&s->wake, &clock);
+	(void)pthread_condattr_destroy(&clock);
+	return s;
 }
 
 int store_open(int dir, struct store **ret, struct err *e)
@@ -41,7 +159,6 @@ int store_open(int dir, struct store **ret, struct err *e)
 	auto_close int blobs = sub_dir(dir, "blobs", e);
 	auto_close int sha = -EBADF;
 	auto_close int tmp = -EBADF;
-	struct store *s;
 
 	if (blobs < 0)
 		return blobs;
@@ -51,11 +168,8 @@ int store_open(int dir, struct store **ret, struct err *e)
 	tmp = sub_dir(dir, "tmp", e);
 	if (tmp < 0)
 		return tmp;
-	sweep(tmp);
-	s = xcalloc(1, sizeof(*s));
-	s->blobs = steal_fd(&sha);
-	s->tmp = steal_fd(&tmp);
-	*ret = s;
+	*ret = make(steal_fd(&sha), steal_fd(&tmp));
+	clear_tmp(*ret);
 	return 0;
 }
 
@@ -63,6 +177,14 @@ void store_close(struct store *s)
 {
 	if (!s)
 		return;
+	(void)pthread_mutex_lock(&s->lock);
+	__atomic_store_n(&s->closing, true, __ATOMIC_RELAXED);
+	(void)pthread_cond_signal(&s->wake);
+	(void)pthread_mutex_unlock(&s->lock);
+	if (s->started)
+		(void)pthread_join(s->sweeper, NULL);
+	(void)pthread_cond_destroy(&s->wake);
+	(void)pthread_mutex_destroy(&s->lock);
 	fd_close(s->blobs);
 	fd_close(s->tmp);
 	free(s);
@@ -217,7 +339,7 @@ int store_delete(struct store *s, const struct digest *d, struct err *e)
 {
 	char hex[DIGEST_HEX + 1];
 
-	if (unlinkat(s->blobs, digest_hex(d, hex), 0) < 0 && errno != ENOENT)
+	if (!gone_put(s, s->blobs, digest_hex(d, hex)) && errno != ENOENT)
 		return err_set(e, ERR_SYSTEM, errno, "removing blob sha256:%s", hex);
 	return 0;
 }

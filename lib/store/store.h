@@ -3,7 +3,8 @@
  *
  * A blob is written to tmp/, hashed while it is written, checked against the digest that was
  * promised, synced and renamed: it is never visible half or wrong.  Everything in tmp/ is rubbish
- * at start.  Threads: any.
+ * at start.  A deleted blob is renamed into tmp/ and its file goes a little later, on a thread of
+ * low priority.  Threads: any.
  */
 #pragma once
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -26,6 +27,7 @@ static int teardown(void **state)
 	char cmd[100];
 
 	(void)state;
+	store_close(s);
 	(void)snprintf(cmd, sizeof(cmd), "rm -rf %s", path);
 	return system(cmd);
 }
@@ -34,8 +36,18 @@ static unsigned rubbish(void)
 {
 	char cmd[128];
 
-	(void)snprintf(cmd, sizeof(cmd), "test -z \"$(ls %s/tmp)\"", path);
+	(void)snprintf(cmd, sizeof(cmd), "test -z \"$(ls %s/tmp | grep -v ^gone-)\"", path);
 	return system(cmd) != 0;
+}
+
+/* Also what waits for a quiet moment. */
+static bool tmp_empties(void)
+{
+	char cmd[256];
+
+	(void)snprintf(cmd, sizeof(cmd),
+		"timeout 30 sh -c 'until rmdir %s/tmp 2>/dev/null; do sleep 0.05; done'", path);
+	return system(cmd) == 0;
 }
 
 static void test_put_and_read(void **state)
@@ -124,14 +136,27 @@ static void test_sweep(void **state)
 	store_abort(&w);
 }
 
+static void test_deleted_files_go(void **state)
+{
+	struct digest d;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(store_put(s, STR("bytes"), &d, &e), 0);
+	assert_int_equal(store_delete(s, &d, &e), 0);
+	assert_false(store_has(s, &d));
+	store_close(s); /* as if killed before they went */
+	assert_int_equal(store_open(dir, &s, &e), 0);
+	assert_true(tmp_empties());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_put_and_read),
-		cmocka_unit_test(test_wrong_digest_leaves_nothing),
-		cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_damage_is_seen),
-		cmocka_unit_test(test_sweep),
+		cmocka_unit_test(test_wrong_digest_leaves_nothing), cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_damage_is_seen), cmocka_unit_test(test_sweep),
+		cmocka_unit_test(test_deleted_files_go), /* removes tmp/: last */
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
