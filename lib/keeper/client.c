@@ -85,6 +85,7 @@ static void *receive(void *arg)
 		if (k->spare < 0)
 			k->spare = fcntl(k->sock, F_DUPFD_CLOEXEC, 0);
 	}
+	k->notify(k->arg, NULL);
 	_exit(0);
 }
 

@@ -15,7 +15,7 @@ static int notified[2]; /* pipe */
 
 static void on_notify(void *arg, struct wire_msg *m)
 {
-	uint8_t op = (uint8_t)m->head.op;
+	uint8_t op = m ? (uint8_t)m->head.op : 0;
 
 	(void)arg;
 	(void)!write(notified[1], &op, 1);

@@ -233,7 +233,8 @@ struct keeper_client {
 struct keeper;
 /* Unasked messages (LISTENER, CLIENT, and BOOT unless the caller read it from the socket before
  * keeper_open) go to this function, on the link's own thread; it takes the
- * descriptors it wants with wire_fd(). */
+ * descriptors it wants with wire_fd().  NULL: the keeper is gone, and the process ends on return.
+ */
 typedef void keeper_notify_fn(void *arg, struct wire_msg *m);
 
 /* Takes sock.  Starts the receiving thread.  Gives the link; the process ends when the

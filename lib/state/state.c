@@ -8,9 +8,11 @@
 #define DB_NAME "engine.db"
 /* The oldest version whose code can work with what this one writes. */
 #define COMPATIBLE_FROM 1
+#define BUSY_MS		10000 /* an earlier engine may still be ending */
 
 struct state {
-	bool empty; /* had no schema when opened */
+	bool empty;   /* had no schema when opened */
+	bool current; /* had exactly ours */
 	pthread_mutex_t lock;
 	sqlite3 *db;
 	sqlite3_stmt *put, *delete, *each;
@@ -109,9 +111,11 @@ static int check_version(struct state *s, struct err *e, int *rc)
 
 	/* A file that was there but empty, or whose log was lost: nothing of ours is in it. */
 	s->empty = version == 0;
-	if (*rc != SQLITE_OK || version <= STATE_VERSION)
+	if (*rc != SQLITE_OK || version < STATE_VERSION)
 		return 0;
 	from = ask_number(s, "SELECT value FROM mark WHERE name='compatible_from'", rc);
+	s->current = version == STATE_VERSION && from == COMPATIBLE_FROM && *rc == SQLITE_OK &&
+		     ask_number(s, "SELECT 1 FROM sqlite_master WHERE name='doc'", rc) == 1;
 	if (*rc != SQLITE_OK || from <= STATE_VERSION)
 		return 0;
 	return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP,
@@ -149,6 +153,7 @@ static int open_file(struct state *s, int dir, struct err *e)
 	if (rc != SQLITE_OK)
 		return is_damage(rc) ? 1 : fail(s, e, "open");
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, 128, 64);
+	(void)sqlite3_busy_timeout(s->db, BUSY_MS);
 	rc = sqlite3_exec(s->db, setup_sql, NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
 		rc = check_pages(s);
@@ -157,7 +162,7 @@ static int open_file(struct state *s, int dir, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	if (rc == SQLITE_OK)
+	if (rc == SQLITE_OK && !s->current) /* else a start writes nothing */
 		rc = sqlite3_exec(s->db, schema, NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
 		rc = prepare(s);
@@ -247,6 +252,13 @@ static int run(struct state *s, sqlite3_stmt *q, const char *const *texts, int n
 	(void)sqlite3_clear_bindings(q);
 	pthread_mutex_unlock(&s->lock);
 	return r;
+}
+
+/* Failing is harmless: the log is then read by the next start, as after a crash. */
+void state_end(struct state *s)
+{
+	pthread_mutex_lock(&s->lock); /* for good: nobody writes behind it */
+	(void)sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 }
 
 int state_put(struct state *s, const char *kind, const char *key, const json_t *doc, struct err *e)

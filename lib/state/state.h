@@ -19,6 +19,9 @@ struct state;
  * engine.db.corrupt-<time> and a fresh one made (*ret_fresh true). */
 int state_open(int dir, const char *dir_path, struct state **ret, bool *ret_fresh, struct err *e);
 void state_close(struct state *s);
+/* For a process that leaves by _exit(): folds the log into the database, so that the next start
+ * need not read it.  Whoever uses s afterwards waits for ever. */
+void state_end(struct state *s);
 /* kind: "container", "image", "tag", "volume" ... */
 int state_put(struct state *s, const char *kind, const char *key, const json_t *doc, struct err *e);
 int state_delete(struct state *s, const char *kind, const char *key, struct err *e);

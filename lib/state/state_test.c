@@ -6,6 +6,8 @@
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -74,6 +76,31 @@ static int64_t sum(struct state *s, const char *kind)
 
 	assert_int_equal(state_each(s, kind, add_up, &n, &e), 0);
 	return n;
+}
+
+static void end_folds_the_log(void **state)
+{
+	pid_t pid = fork();
+	struct stat log;
+	struct state *s;
+	int status;
+
+	(void)state;
+	if (pid == 0) {
+		s = must_open(true);
+		must_put(s, "c", "x", 7);
+		state_end(s);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(fstatat(dir, "engine.db-wal", &log, 0), 0);
+	assert_int_equal(log.st_size, 0);
+	s = must_open(false);
+	assert_int_equal(fstatat(dir, "engine.db-wal", &log, 0), 0);
+	assert_int_equal(log.st_size, 0); /* and a start writes nothing */
+	assert_int_equal(sum(s, "c"), 7);
+	state_close(s);
 }
 
 static void documents_survive(void **state)
@@ -197,6 +224,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(documents_survive, setup, teardown),
+		cmocka_unit_test_setup_teardown(end_folds_the_log, setup, teardown),
 		cmocka_unit_test_setup_teardown(corrupt_files_are_moved_aside, setup, teardown),
 		cmocka_unit_test_setup_teardown(corrupt_pages_are_noticed, setup, teardown),
 		cmocka_unit_test_setup_teardown(newer_versions, setup, teardown),

@@ -30,6 +30,7 @@ struct link {
 void link_handle(void *link, struct http_exchange *x); /* http_handler_fn */
 void link_notify(void *link, struct wire_msg *m);      /* keeper_notify_fn */
 void link_open(struct link *l);			       /* lets requests through */
+void NORETURN link_end(struct link *l);		       /* ends the process */
 
 /* Opens state, images and containers below b->state_dir and recovers what runs. */
 int engine_open(struct engine *e, const struct boot *b, struct err *err);

@@ -1,5 +1,7 @@
 #include "engine.h"
 
+#include <unistd.h>
+
 /* Clients may be there before the containers are: they wait instead of getting half an answer. */
 void link_handle(void *arg, struct http_exchange *x)
 {
@@ -56,9 +58,19 @@ static void on_listener(struct link *l, struct wire_msg *m)
 		say("listening on TCP failed: %s", strerror(-r));
 }
 
+void link_end(struct link *l)
+{
+	/* Before that the state may be half open; its log is read by the next start then. */
+	if (__atomic_load_n(&l->is_open, __ATOMIC_ACQUIRE))
+		state_end(l->engine.state);
+	_exit(0);
+}
+
 void link_notify(void *arg, struct wire_msg *m)
 {
-	if (m->head.op == KEEPER_CLIENT)
+	if (!m)
+		link_end(arg);
+	else if (m->head.op == KEEPER_CLIENT)
 		on_client(arg, m);
 	else if (m->head.op == KEEPER_LISTENER)
 		on_listener(arg, m);

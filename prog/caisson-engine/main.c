@@ -138,7 +138,7 @@ static int run(void)
 	http_server_stop(l.server, STOP_GRACE_MS);
 	/* Not closed: threads that still use it (health checks, restarts) end with the process,
 	 * and every write to it was complete when it returned. */
-	_exit(0);
+	link_end(&l);
 }
 
 int main(int argc, char **argv)
