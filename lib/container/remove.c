@@ -1,5 +1,7 @@
 #include "container/container-int.h"
 
+#include <signal.h>
+
 /* Under lock. */
 static int check(struct container *c, bool force, struct err *e)
 {
@@ -33,17 +35,40 @@ static void mark_dead(struct container *c, const struct err *why)
 	pthread_mutex_unlock(&c->lock);
 }
 
+#define KILL_TRIES    500
+#define KILL_PAUSE_NS (10 * NS_PER_MS)
+
+/* The keeper refuses to remove what runs.  We know of nothing that runs, so it is a start whose
+ * answer an earlier engine did not live to hear: nobody will ever stop it, but us. */
+static int keeper_remove(struct container *c, struct err *e)
+{
+	struct keeper_signal kill = { .id = c->id, .signal = SIGKILL, .all = 1 };
+	struct keeper_id body = { .id = c->id };
+	struct timespec pause = { .tv_nsec = KILL_PAUSE_NS };
+	struct keeper_reply reply;
+	struct err ignore;
+	int r;
+
+	for (int tries = 0;; tries++) {
+		r = keeper_call(
+			c->set->o.keeper, KEEPER_REMOVE, &body, sizeof(body), NULL, 0, &reply, e);
+		if (r >= 0 || e->kind != ERR_CONFLICT || tries == KILL_TRIES)
+			return r;
+		(void)keeper_call(c->set->o.keeper, KEEPER_SIGNAL, &kill, sizeof(kill), NULL, 0,
+			&reply, &ignore);
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
 /* Its document gets the name of a doomed one first, which takes no space on a full disk: whatever
  * interrupts us, the next start of the engine goes on from there.  op held. */
 static int erase(struct container *c, struct err *e)
 {
-	struct keeper_id body = { .id = c->id };
-	struct keeper_reply reply;
 	char name[DIGEST_HEX + 6];
 	int r;
 
 	(void)renameat(c->dir, "config.json", c->dir, PERSIST_REMOVING);
-	r = keeper_call(c->set->o.keeper, KEEPER_REMOVE, &body, sizeof(body), NULL, 0, &reply, e);
+	r = keeper_remove(c, e);
 	if (r < 0 && e->kind == ERR_UNAVAILABLE)
 		return r; /* no keeper, so this engine ends too */
 	if (r < 0 && e->kind != ERR_NOT_FOUND) {
